@@ -1,0 +1,1 @@
+//! How any process reaches a Weft service.

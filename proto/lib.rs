@@ -1,0 +1,31 @@
+//! Weft's contract: messages, clients and server traits generated from `proto/weft/**/*.proto`.
+//!
+//! The documentation of every message and RPC stands in the `.proto` files and is carried over by the generator. Use it
+//! with the layer visible at the call site: `use proto::query::v1 as pb;`.
+
+#![allow(clippy::unwrap_used, missing_debug_implementations, unreachable_pub)]
+
+/// The serialised `FileDescriptorSet` of every file, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+macro_rules! package {
+    ($($service:ident $name:literal)*) => {$(
+        #[doc = concat!("`", $name, "`")]
+        pub mod $service {
+            /// Version 1.
+            pub mod v1 {
+                tonic::include_proto!($name);
+            }
+        }
+    )*};
+}
+
+package! {
+    collection "weft.collection.v1"
+    controls "weft.controls.v1"
+    pipes "weft.pipes.v1"
+    query "weft.query.v1"
+    tenant "weft.tenant.v1"
+    users "weft.users.v1"
+}

@@ -1,0 +1,1 @@
+//! The report model: decoding, merging and rendering. No I/O.
