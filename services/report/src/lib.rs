@@ -1,1 +1,19 @@
-//! The report model: decoding, merging and rendering. No I/O.
+//! The report model: what probes send, what it means merged, and how it is shown. No I/O, no clock, no async.
+//!
+//! ```text
+//! bytes ──decode──▶ Report ──upgrade, merge──▶ live Report ──render──▶ Rendering ──summarise──▶ Summary, Details
+//!            (one per post)                (one per tenant)      (indexes, memoised)       (JSON here, protobuf in query)
+//! ```
+//!
+//! Strings are interned per tenant ([`Symbols`]); everything else holds [`Sym`] numbers, so merging and rendering compare
+//! and hash integers. Nothing of one tenant can reach another's answers, because symbols of two tenants never meet.
+
+pub mod kind;
+pub mod model;
+pub mod symbol;
+pub mod time;
+
+pub use kind::Kind;
+pub use model::Report;
+pub use symbol::{Sym, Symbols};
+pub use time::Timestamp;
