@@ -106,6 +106,8 @@ pub struct Node {
     pub parents: Sets,
     /// Never sent by probes; decoded because the format has them.
     pub children: Vec<Node>,
+    /// Only probes that are late have reported it. Never on the wire.
+    pub stale: bool,
 }
 
 impl Node {
