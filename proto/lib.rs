@@ -6,8 +6,7 @@
 #![allow(clippy::unwrap_used, missing_debug_implementations, unreachable_pub)]
 
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 macro_rules! package {
     ($($service:ident $name:literal)*) => {$(

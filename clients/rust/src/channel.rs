@@ -95,8 +95,9 @@ fn endpoint(address: Uri) -> Endpoint {
 impl Service<Request<Body>> for Channel {
     type Response = Response<Body>;
     type Error = Status;
-    type Future =
-        <BoxCloneSyncService<Request<Body>, Response<Body>, Status> as Service<Request<Body>>>::Future;
+    type Future = <BoxCloneSyncService<Request<Body>, Response<Body>, Status> as Service<
+        Request<Body>,
+    >>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.0.poll_ready(cx)

@@ -109,9 +109,9 @@ where
 {
     let router = stacked(Routes::new(server).prepare().into_axum_router(), rt);
     match rt.config.wiring {
-        Wiring::Direct => {
-            Channel::local(router.map_response(|r: Response| r.map(tonic::body::Body::new)))
-        }
+        Wiring::Direct => Channel::local(tower::service_fn(move |request| {
+            call(router.clone(), request)
+        })),
         Wiring::Http2 => {
             let rt = rt.clone();
             Channel::duplex(move |stream| {
@@ -122,6 +122,14 @@ where
             })
         }
     }
+}
+
+async fn call(
+    router: Router,
+    request: http::Request<tonic::body::Body>,
+) -> Result<http::Response<tonic::body::Body>, Infallible> {
+    let response = router.oneshot(request).await?;
+    Ok(response.map(tonic::body::Body::new))
 }
 
 #[derive(Clone)]
