@@ -8,7 +8,10 @@
 //! Strings are interned per tenant ([`Symbols`]); everything else holds [`Sym`] numbers, so merging and rendering compare
 //! and hash integers. Nothing of one tenant can reach another's answers, because symbols of two tenants never meet.
 
+pub mod decode;
 pub mod kind;
+pub mod live;
+pub mod merge;
 pub mod model;
 pub mod symbol;
 pub mod time;

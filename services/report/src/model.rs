@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::kind::{KINDS, Kind};
-use crate::symbol::Sym;
+use crate::symbol::{Sym, Symbols};
 use crate::time::Timestamp;
 
 /// A report.
@@ -33,6 +33,25 @@ pub struct Report {
 }
 
 impl Report {
+    /// What a report is before anything is said: shapes and nouns, no nodes.
+    #[must_use]
+    pub fn fresh(symbols: &mut Symbols) -> Self {
+        let topology = |kind: Kind| {
+            let facts = kind.facts();
+            Topology {
+                shape: symbols.intern(facts.shape),
+                tag: symbols.intern(facts.tag),
+                label: symbols.intern(facts.label),
+                label_plural: symbols.intern(facts.label_plural),
+                ..Topology::default()
+            }
+        };
+        Report {
+            topologies: KINDS.into_iter().map(topology).collect(),
+            ..Report::default()
+        }
+    }
+
     /// The topology of this kind.
     #[must_use]
     pub fn topology(&self, kind: Kind) -> &Topology {

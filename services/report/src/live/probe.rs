@@ -1,0 +1,228 @@
+//! What one probe posted lately.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::LiveConfig;
+use crate::decode::{Checked, Compression, Format, Limits, decode_checked, inflate};
+use crate::merge::merge;
+use crate::model::Report;
+use crate::symbol::Symbols;
+
+/// A posted body.
+#[derive(Debug)]
+pub(super) struct Post {
+    received: i64,
+    body: Bytes,
+    format: Format,
+    compression: Compression,
+    decoded: Option<(Report, Checked)>,
+}
+
+impl Post {
+    pub(super) fn new(
+        received: i64,
+        body: Bytes,
+        format: Format,
+        compression: Compression,
+    ) -> Self {
+        Post {
+            received,
+            body,
+            format,
+            compression,
+            decoded: None,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.decoded
+            .as_ref()
+            .is_some_and(|(_, checked)| checked.full)
+    }
+
+    fn decode(&mut self, limits: &Limits, symbols: &mut Symbols) {
+        if self.decoded.is_some() {
+            return;
+        }
+        let decoded = inflate(&self.body, self.compression, limits)
+            .and_then(|body| decode_checked(&body, self.format, limits, self.received, symbols));
+        // What is no report says nothing, and need not be tried again.
+        self.decoded = Some(decoded.unwrap_or_default());
+    }
+}
+
+/// One probe's posts, or all anonymous ones.
+#[derive(Debug)]
+pub(super) struct Probe {
+    /// By time of arrival.
+    posts: VecDeque<Post>,
+    /// Anonymous posts say nothing about each other.
+    named: bool,
+    merged: Option<Report>,
+    /// When `merged` is no longer what it should be.
+    next_change: i64,
+}
+
+/// Which posts count, and as what.
+struct View {
+    first: usize,
+    /// The first that is still in the window; those before only complete it.
+    current: usize,
+    stale: bool,
+    until: i64,
+}
+
+impl Probe {
+    pub(super) fn new(named: bool) -> Self {
+        Probe {
+            posts: VecDeque::new(),
+            named,
+            merged: None,
+            next_change: i64::MIN,
+        }
+    }
+
+    pub(super) fn push(&mut self, post: Post) {
+        let at = self.posts.partition_point(|p| p.received <= post.received);
+        self.posts.insert(at, post);
+        self.merged = None;
+    }
+
+    /// What this probe reports.
+    pub(super) fn merged(&self) -> Option<&Report> {
+        self.merged.as_ref()
+    }
+
+    /// When that changes if nothing is posted.
+    pub(super) fn next_change(&self) -> i64 {
+        self.next_change
+    }
+
+    pub(super) fn is_gone(&self, now: i64, config: &LiveConfig) -> bool {
+        let stale_for = if self.named { config.stale_for } else { 0 };
+        self.last() <= now.saturating_sub(config.window + stale_for)
+    }
+
+    /// Drops posts that can never count again.
+    pub(super) fn forget(&mut self, now: i64, config: &LiveConfig) {
+        let oldest = now.min(self.last() + config.window) - config.rehydrate_for;
+        let expired = self.posts.partition_point(|p| p.received <= oldest);
+        self.posts.drain(..expired);
+    }
+
+    /// Merges what counts now; whether that differs from before.
+    pub(super) fn refresh(
+        &mut self,
+        now: i64,
+        config: &LiveConfig,
+        limits: &Limits,
+        symbols: &mut Symbols,
+    ) -> bool {
+        if self.merged.is_some() && now < self.next_change {
+            return false;
+        }
+        self.forget(now, config);
+        let view = self.view(now, config, limits, symbols);
+        let reports = self
+            .posts
+            .range(view.first..)
+            .filter_map(|p| p.decoded.as_ref());
+        let mut merged = merge(reports.map(|(report, _)| report), symbols);
+        for post in self.posts.range(view.first..view.current) {
+            if let Some((report, _)) = &post.decoded {
+                merged.window = merged.window.wrapping_sub(report.window);
+            }
+        }
+        if view.stale {
+            make_stale(&mut merged);
+        }
+        self.merged = Some(merged);
+        self.next_change = view.until;
+        self.posts.drain(..view.first);
+        true
+    }
+
+    fn view(
+        &mut self,
+        now: i64,
+        config: &LiveConfig,
+        limits: &Limits,
+        symbols: &mut Symbols,
+    ) -> View {
+        let end = self.last() + config.window;
+        let stale = now >= end;
+        // A late probe is shown as it was just before its last report left the window.
+        let at = now.min(end - 1);
+        let current = self
+            .posts
+            .partition_point(|p| p.received <= at - config.window);
+        for post in self.posts.range_mut(current..) {
+            post.decode(limits, symbols);
+        }
+        let mut view = View {
+            first: current,
+            current,
+            stale,
+            until: end,
+        };
+        if let Some(post) = self.posts.get(current) {
+            view.until = post.received + config.window;
+        }
+        if self.named && !self.posts.range(current..).any(Post::is_full) {
+            self.rehydrate(&mut view, config, limits, symbols);
+        }
+        if stale {
+            view.until = end + config.stale_for;
+        }
+        view
+    }
+
+    /// Deltas only make sense with the full report before them.
+    fn rehydrate(
+        &mut self,
+        view: &mut View,
+        config: &LiveConfig,
+        limits: &Limits,
+        symbols: &mut Symbols,
+    ) {
+        for i in (0..view.current).rev() {
+            self.posts[i].decode(limits, symbols);
+            if self.posts[i].is_full() {
+                view.first = i;
+                view.until = view
+                    .until
+                    .min(self.posts[i].received + config.rehydrate_for);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let of_post = |p: &Post| {
+            let decoded = p
+                .decoded
+                .as_ref()
+                .map_or(0, |(_, checked)| checked.heap_bytes);
+            size_of::<Post>() + p.body.len() + decoded
+        };
+        self.posts.iter().map(of_post).sum()
+    }
+
+    fn last(&self) -> i64 {
+        self.posts.back().map_or(i64::MIN / 2, |p| p.received)
+    }
+}
+
+/// Nothing that a late probe says is certain any more, and it covers no time.
+fn make_stale(report: &mut Report) {
+    report.window = 0;
+    report.sampling = Default::default();
+    for topology in &mut report.topologies {
+        for node in &mut topology.nodes {
+            Arc::make_mut(node).stale = true;
+        }
+    }
+}

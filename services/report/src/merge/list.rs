@@ -1,0 +1,69 @@
+//! Merging sorted lists.
+
+use crate::model::{DnsRecord, Sets};
+use crate::symbol::Sym;
+
+/// A list item with a key.
+pub(super) trait Keyed {
+    fn key(&self) -> Sym;
+}
+
+impl<T> Keyed for (Sym, T) {
+    fn key(&self) -> Sym {
+        self.0
+    }
+}
+
+/// Merges lists sorted by key; `one` makes one of several items of a key.
+pub(super) fn by_key<T: Keyed + Clone>(
+    lists: &[&Vec<T>],
+    mut one: impl FnMut(&[&T]) -> T,
+) -> Vec<T> {
+    let mut filled = lists.iter().filter(|l| !l.is_empty());
+    let (first, second) = (filled.next(), filled.next());
+    let (Some(first), Some(_)) = (first, second) else {
+        return first.map_or_else(Vec::new, |l| (*l).clone());
+    };
+    let mut all: Vec<&T> = Vec::with_capacity(lists.iter().map(|l| l.len()).sum());
+    all.extend(lists.iter().flat_map(|l| l.iter()));
+    all.sort_by_key(|item| item.key());
+    let mut out = Vec::with_capacity(first.len());
+    for run in all.chunk_by(|a, b| a.key() == b.key()) {
+        out.push(match run {
+            [only] => (*only).clone(),
+            _ => one(run),
+        });
+    }
+    out
+}
+
+/// The union of sets.
+pub(super) fn union<'a>(sets: impl Iterator<Item = &'a Vec<Sym>>) -> Vec<Sym> {
+    let mut union: Vec<Sym> = Vec::new();
+    let mut one = true;
+    for set in sets {
+        if union.is_empty() {
+            union.clone_from(set);
+        } else if !set.is_empty() && union != *set {
+            union.extend_from_slice(set);
+            one = false;
+        }
+    }
+    if !one {
+        union.sort_unstable();
+        union.dedup();
+    }
+    union
+}
+
+pub(super) fn sets(lists: &[&Sets]) -> Sets {
+    by_key(lists, |run| (run[0].0, union(run.iter().map(|set| &set.1))))
+}
+
+pub(super) fn dns(run: &[&(Sym, DnsRecord)]) -> (Sym, DnsRecord) {
+    let record = DnsRecord {
+        forward: union(run.iter().map(|r| &r.1.forward)),
+        reverse: union(run.iter().map(|r| &r.1.reverse)),
+    };
+    (run[0].0, record)
+}
