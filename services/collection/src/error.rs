@@ -28,8 +28,8 @@ impl From<SubmitError> for Status {
             | SubmitError::Format
             | SubmitError::Compression
             | SubmitError::ProbeId => Status::invalid_argument(text),
-            SubmitError::TooLarge(..) => Status::resource_exhausted(text),
-            SubmitError::Decode(e) if e.is_too_large() => Status::resource_exhausted(text),
+            SubmitError::TooLarge(..) => Status::out_of_range(text),
+            SubmitError::Decode(e) if e.is_too_large() => Status::out_of_range(text),
             SubmitError::Decode(_) => Status::invalid_argument(text),
             SubmitError::Check(e) => {
                 tracing::error!(error = %e, "the check of a report panicked");

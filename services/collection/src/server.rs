@@ -11,6 +11,8 @@ use proto::collection::v1::collection_service_server::CollectionService;
 use proto::collection::v1::subscribe_response::Event;
 use proto::tenant::v1::Permission;
 use report::decode::{self, Limits};
+use report::kind::KINDS;
+use report::live::LiveConfig;
 use runtime::{Clock, Runtime};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_stream::Stream;
@@ -114,6 +116,16 @@ impl Collection {
     }
 }
 
+/// The topologies that will be cut when rendered.
+fn oversized(checked: &decode::Checked) -> Vec<String> {
+    let limit = LiveConfig::default().max_nodes_per_topology;
+    let counts = KINDS.iter().zip(checked.nodes);
+    counts
+        .filter(|(_, nodes)| *nodes as usize > limit)
+        .map(|(kind, _)| kind.facts().name.to_owned())
+        .collect()
+}
+
 fn lock(windows: &Windows) -> MutexGuard<'_, HashMap<String, Window>> {
     // Nothing that holds the lock leaves a window half changed.
     windows.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,7 +163,7 @@ impl CollectionService for Collection {
             .or_insert_with(Window::new)
             .push(nanos(received), stored);
         Ok(Response::new(pb::SubmitResponse {
-            oversized_topologies: checked.oversized().map(str::to_owned).collect(),
+            oversized_topologies: oversized(&checked),
         }))
     }
 

@@ -1,0 +1,93 @@
+//! Public gRPC services, natively and as gRPC-web, forwarded without decoding.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::extract::Request;
+use axum::response::Response;
+use client::{ASSERTION_HEADER, Channel};
+use http::header::CONTENT_TYPE;
+use tonic::Status;
+use tonic::body::Body;
+use tonic_web::GrpcWebLayer;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::identity::Signed;
+use crate::{Edge, Peers};
+
+/// What only other services may call.
+const INTERNAL: [&str; 4] = [
+    "/weft.users.v1.UsersService/Authenticate",
+    "/weft.collection.v1.CollectionService/Subscribe",
+    "/weft.collection.v1.CollectionService/ListReports",
+    "/weft.query.v1.ScopeService/",
+];
+
+/// Forwards gRPC requests; everything else goes to `other`.
+pub(crate) fn or_else(
+    other: Router,
+    edge: &Edge,
+) -> BoxCloneSyncService<Request, Response, Infallible> {
+    let peers = edge.peers.clone();
+    let forward = tower::service_fn(move |request: http::Request<Body>| {
+        let peers = peers.clone();
+        async move { Ok::<_, Infallible>(forward(request, &peers).await) }
+    });
+    let rpc = GrpcWebLayer::new().layer(forward);
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request| {
+        let (rpc, other) = (rpc.clone(), other.clone());
+        async move {
+            if is_rpc(&request) {
+                let response = rpc.oneshot(request.map(Body::new)).await?;
+                Ok(response.map(AxumBody::new))
+            } else {
+                other.oneshot(request).await
+            }
+        }
+    }))
+}
+
+fn is_rpc(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    content_type.is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"))
+}
+
+async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Response<Body> {
+    let path = request.uri().path();
+    if INTERNAL.iter().any(|p| path.starts_with(p)) {
+        return Status::unimplemented("this is not served on the public port").into_http();
+    }
+    let Some(peer) = peer(path, peers) else {
+        return Status::unimplemented("there is no such service").into_http();
+    };
+    let signed = request.extensions_mut().remove::<Signed>();
+    let assertion = signed.map_or_else(
+        || Err(Status::unauthenticated("a credential is needed")),
+        |signed| signed.header(),
+    );
+    match assertion {
+        Ok(header) => request.headers_mut().insert(ASSERTION_HEADER, header),
+        Err(status) => return status.into_http(),
+    };
+    match peer.clone().ready().await {
+        Ok(peer) => peer
+            .call(request)
+            .await
+            .unwrap_or_else(|status| status.into_http()),
+        Err(status) => status.into_http(),
+    }
+}
+
+fn peer<'a>(path: &str, peers: &'a Peers) -> Option<&'a Channel> {
+    let package = path.strip_prefix("/weft.")?.split('.').next()?;
+    Some(match package {
+        "users" => &peers.users,
+        "collection" => &peers.collection,
+        "query" => &peers.query,
+        "controls" => &peers.controls,
+        "pipes" => &peers.pipes,
+        _ => return None,
+    })
+}

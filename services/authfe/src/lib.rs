@@ -1,0 +1,129 @@
+//! The edge: the one public port.
+//!
+//! ```text
+//! gRPC, gRPC-web ──────────▶ grpc: forwarded as it is ─┐
+//! Scope probes, UI, curl ──▶ scope: HTTP and WebSocket ├─▶ + signed assertion ─▶ users, collection, query, controls, pipes
+//! browsers ────────────────▶ assets                    ┘
+//! ```
+//!
+//! Every request passes [`identity`] first, which asks users who the caller is and signs what it learns. Nothing that a
+//! client says about identity goes further: assertion headers from outside are removed.
+//!
+//! **Invariant:** HTTP and WebSocket end here. What is behind speaks protobuf, and this crate holds no state but caches.
+
+mod assets;
+mod buffered;
+mod error;
+mod grpc;
+mod identity;
+mod scope;
+mod selection;
+
+use axum::Router;
+use axum::http::HeaderValue;
+use client::Channel;
+use runtime::Runtime;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::buffered::Buffered;
+use crate::identity::Identity;
+
+/// What the edge can be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Names this deployment to probes: the same on every replica and after every restart, or probes drop their
+    /// connections. Hexadecimal by custom.
+    pub app_id: String,
+    /// What Scope's clients are told the host is called.
+    pub hostname: String,
+    /// Web origins, besides the edge's own, that may use gRPC-web: `https://ui.example.com`.
+    pub cors_origins: Vec<HeaderValue>,
+    /// A report's largest size as sent, in bytes. 16 MiB by default.
+    pub report_bytes: usize,
+    /// All reports that are being received at once, in bytes; more are refused with 503. 64 MiB by default.
+    pub buffered_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            app_id: "1".to_owned(),
+            hostname: "weft".to_owned(),
+            cors_origins: Vec::new(),
+            report_bytes: 16 << 20,
+            buffered_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Ways to the services behind the edge.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// Who callers are.
+    pub users: Channel,
+    /// Where reports go.
+    pub collection: Channel,
+    /// Where views come from.
+    pub query: Channel,
+    /// The way to probes.
+    pub controls: Channel,
+    /// Byte streams.
+    pub pipes: Channel,
+}
+
+/// What handlers share.
+#[derive(Debug, Clone)]
+struct Edge {
+    config: Config,
+    peers: Peers,
+    identity: Identity,
+    buffered: Buffered,
+    rt: Runtime,
+}
+
+/// The router of the public port. `open` has what needs no identity: health and reflection.
+pub fn start(config: Config, peers: Peers, open: Router, rt: &Runtime) -> Router {
+    let cors = cors(&config.cors_origins);
+    let edge = Edge {
+        identity: Identity::new(peers.users.clone(), &config, rt),
+        buffered: Buffered::new(config.buffered_bytes),
+        config,
+        peers,
+        rt: rt.clone(),
+    };
+    Router::new()
+        .merge(scope::router(&edge))
+        .fallback_service(grpc::or_else(assets::router(), &edge))
+        .layer(axum::middleware::from_fn_with_state(
+            edge.identity.clone(),
+            identity::identify,
+        ))
+        .merge(open)
+        .layer(cors)
+}
+
+/// Lets pages of other origins in the list use gRPC-web. No cookie is ever accepted across origins.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    use axum::http::Method;
+    use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+
+    let exposed = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+    let allowed = [
+        "x-grpc-web",
+        "x-user-agent",
+        "grpc-timeout",
+        "authorization",
+    ];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::POST])
+        .allow_headers(
+            allowed
+                .map(HeaderName::from_static)
+                .into_iter()
+                .chain([CONTENT_TYPE, ACCEPT])
+                .collect::<Vec<_>>(),
+        )
+        .expose_headers(exposed.map(HeaderName::from_static))
+        .max_age(std::time::Duration::from_secs(3600))
+}

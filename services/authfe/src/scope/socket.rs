@@ -1,0 +1,75 @@
+//! What all WebSockets have in common: pings, deadlines, closing.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// As Scope's app and probes: two thirds of the deadline minus the write deadline.
+const PING: Duration = Duration::from_millis(33_330);
+/// A peer from which nothing came for this long is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long one message may take to be written.
+const WRITE: Duration = Duration::from_secs(10);
+/// No peer has reason to send larger messages.
+pub(crate) const MESSAGE_BYTES: usize = 1 << 20;
+
+/// A socket that pings, notices silence and ends with a close frame.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    inner: WebSocket,
+    ping: Interval,
+    heard: Instant,
+    shutdown: CancellationToken,
+}
+
+impl Socket {
+    pub(crate) fn new(inner: WebSocket, shutdown: CancellationToken) -> Self {
+        let mut ping = interval_at(Instant::now() + PING, PING);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Socket {
+            inner,
+            ping,
+            heard: Instant::now(),
+            shutdown,
+        }
+    }
+
+    /// The next text or binary message; none when the socket has ended, has gone silent, or the process shuts down.
+    /// Nothing is lost if this is dropped midway.
+    pub(crate) async fn next(&mut self) -> Option<Message> {
+        loop {
+            let silent = self.heard + SILENCE;
+            tokio::select! {
+                () = self.shutdown.cancelled() => return None,
+                () = tokio::time::sleep_until(silent) => return None,
+                _ = self.ping.tick() => {
+                    self.send(Message::Ping(bytes::Bytes::new())).await?;
+                }
+                message = self.inner.recv() => {
+                    self.heard = Instant::now();
+                    match message?.ok()? {
+                        Message::Ping(_) | Message::Pong(_) => {}
+                        Message::Close(_) => return None,
+                        message => return Some(message),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a message; none when the peer does not take it.
+    pub(crate) async fn send(&mut self, message: Message) -> Option<()> {
+        timeout(WRITE, self.inner.send(message)).await.ok()?.ok()
+    }
+
+    /// Says that the stream has ended, not broken.
+    pub(crate) async fn close(mut self, reason: &'static str) {
+        let frame = CloseFrame {
+            code: close_code::NORMAL,
+            reason: reason.into(),
+        };
+        self.send(Message::Close(Some(frame))).await;
+    }
+}

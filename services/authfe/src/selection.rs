@@ -1,0 +1,172 @@
+//! Scope's query parameters as a [`Selection`].
+
+use std::time::Duration;
+
+use proto::query::v1::{OptionChoice, Selection};
+
+/// Parameters that are not option groups.
+const RESERVED: [&str; 5] = [
+    "t",
+    "timestamp",
+    "hideCommandLineArguments",
+    "hideEnvironmentVariables",
+    "sparse",
+];
+
+/// Options that a request may name; the rest is ignored.
+const OPTIONS: usize = 64;
+
+/// The parameters of a raw query string, decoded.
+pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (text(name), text(value))
+        })
+        .collect()
+}
+
+/// What a request selects. As in Scope's app, no parameter at all means no filter at all, not even the defaults.
+pub(crate) fn selection(query: &str) -> Selection {
+    let parameters = parameters(query);
+    let is_true = |name| first(&parameters, name) == Some("true");
+    let at = first(&parameters, "timestamp").and_then(|t| t.parse().ok());
+    let mut options: Vec<OptionChoice> = Vec::new();
+    for (name, value) in &parameters {
+        let known = options.iter().any(|o| o.group_id == *name);
+        if known || RESERVED.contains(&name.as_str()) || options.len() == OPTIONS {
+            continue;
+        }
+        options.push(OptionChoice {
+            group_id: name.clone(),
+            values: value.split(',').map(str::to_owned).collect(),
+        });
+    }
+    Selection {
+        unfiltered: query.is_empty(),
+        options,
+        at,
+        hide_command_line_arguments: is_true("hideCommandLineArguments"),
+        hide_environment_variables: is_true("hideEnvironmentVariables"),
+    }
+}
+
+/// The first value of a parameter.
+pub(crate) fn first<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = parameters.iter().find(|(n, _)| n == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn text(escaped: &str) -> String {
+    String::from_utf8_lossy(&unescape(escaped)).into_owned()
+}
+
+/// Undoes query escaping: `+` is a blank, `%2F` a slash. What is no escape stays as it is.
+pub(crate) fn unescape(escaped: &str) -> Vec<u8> {
+    let bytes = escaped.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = bytes.get(i + 1..i + 3);
+        let hex = hex.and_then(|h| std::str::from_utf8(h).ok());
+        let decoded = hex.and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (bytes[i], decoded) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                i += 3;
+                continue;
+            }
+            (b'+', _) => out.push(b' '),
+            (byte, _) => out.push(byte),
+        }
+        i += 1;
+    }
+    out
+}
+
+/// A duration in Go's notation: `5s`, `1m30s`, `500ms`, `1.5h`. Negative ones count as zero.
+pub(crate) fn go_duration(text: &str) -> Option<Duration> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(Duration::ZERO);
+    }
+    if rest.is_empty() || rest.len() > 64 {
+        return None;
+    }
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
+        seconds += number
+            * match &rest[..unit] {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" | "μs" => 1e-6,
+                "ns" => 1e-9,
+                _ => return None,
+            };
+        rest = &rest[unit..];
+    }
+    if negative {
+        return Some(Duration::ZERO);
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_query_filters_nothing_and_any_parameter_brings_the_defaults() {
+        assert!(selection("").unfiltered);
+        assert!(!selection("t=5s").unfiltered);
+        assert!(selection("t=5s&timestamp=x").options.is_empty());
+    }
+
+    #[test]
+    fn first_value_of_an_option_counts_and_is_split_at_commas() {
+        let selection = selection("namespace=a,b&namespace=c&system=");
+        let values: Vec<_> = selection.options.iter().map(|o| &o.values[..]).collect();
+        assert_eq!(
+            values,
+            [&["a".to_owned(), "b".to_owned()][..], &[String::new()]]
+        );
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        assert_eq!(unescape("a%2Fb+c%3Chost%3E%zz%"), b"a/b c<host>%zz%");
+        assert_eq!(unescape("%FF"), [0xff]);
+    }
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        let check = |text, expected: Option<u64>| {
+            assert_eq!(
+                go_duration(text),
+                expected.map(Duration::from_millis),
+                "{text}"
+            );
+        };
+        check("5s", Some(5000));
+        check("1m30s", Some(90_000));
+        check("1.5s", Some(1500));
+        check("-1s", Some(0));
+        check("0", Some(0));
+        check("5", None);
+        check("x", None);
+        check("", None);
+    }
+}
