@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use report::decode::{Compression, Format, Limits, check, decode, inflate};
 use report::live::{Live, LiveConfig};
-use report::{Symbols, merge};
+use report::{Symbols, encode, merge};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -105,6 +105,17 @@ fn live(posts: &[Post]) {
         micros(median),
         micros(worst)
     );
+    let mut out = Vec::new();
+    each("json", 1, || {
+        out.clear();
+        encode::json(
+            live.report(),
+            live.symbols(),
+            encode::Censor::default(),
+            &mut out,
+        );
+    });
+    println!("{} bytes of JSON", out.len());
 }
 
 /// The best of several runs, per item.

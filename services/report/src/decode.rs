@@ -121,7 +121,7 @@ pub struct Checked {
     pub heap_bytes: usize,
 }
 
-/// Decodes an inflated body. Facts that claim to be from the future are taken to be from `received_unix_nanos`.
+/// Decodes an inflated body. Facts that claim to be from long after `received_unix_nanos` count as from then when merged.
 ///
 /// # Errors
 /// If it is not a report, or beyond the limits.

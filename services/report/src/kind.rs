@@ -57,6 +57,33 @@ pub const KINDS: [Kind; 23] = [
     Kind::Job,
 ];
 
+/// Scope's order of declaration, which is that of the array form.
+pub(crate) const DECLARED: [Kind; 23] = [
+    Kind::Endpoint,
+    Kind::Process,
+    Kind::Container,
+    Kind::Pod,
+    Kind::Service,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::DaemonSet,
+    Kind::StatefulSet,
+    Kind::CronJob,
+    Kind::Namespace,
+    Kind::ContainerImage,
+    Kind::Host,
+    Kind::EcsTask,
+    Kind::EcsService,
+    Kind::SwarmService,
+    Kind::Overlay,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
+    Kind::StorageClass,
+    Kind::VolumeSnapshot,
+    Kind::VolumeSnapshotData,
+    Kind::Job,
+];
+
 /// What is fixed about a kind: names on the wire and what an empty report says of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {

@@ -9,12 +9,14 @@
 //! and hash integers. Nothing of one tenant can reach another's answers, because symbols of two tenants never meet.
 
 pub mod decode;
+pub mod encode;
 pub mod kind;
 pub mod live;
 pub mod merge;
 pub mod model;
 pub mod symbol;
 pub mod time;
+pub mod upgrade;
 
 pub use kind::Kind;
 pub use model::Report;

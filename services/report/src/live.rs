@@ -22,6 +22,8 @@ use crate::decode::{Compression, Format, Limits};
 use crate::merge::merge;
 use crate::model::Report;
 use crate::symbol::Symbols;
+use crate::time::Timestamp;
+use crate::upgrade::upgrade;
 pub use config::LiveConfig;
 pub use crowd::Dropped;
 use probe::{Post, Probe};
@@ -115,7 +117,7 @@ impl Live {
             changed |= probe.refresh(now, &self.config, &self.limits, &mut self.symbols);
         }
         if changed {
-            self.merge();
+            self.merge(now);
         }
         self.refreshed
     }
@@ -174,9 +176,14 @@ impl Live {
         self.gone |= self.probes.len() != before;
     }
 
-    fn merge(&mut self) {
+    fn merge(&mut self, now: i64) {
         let reports = self.probes.values().filter_map(Probe::merged);
         let mut report = merge(reports, &mut self.symbols);
+        upgrade(
+            &mut report,
+            &mut self.symbols,
+            Timestamp::from_unix_nanos(now),
+        );
         self.dropped = crowd::thin(
             &mut report,
             self.config.max_nodes_per_topology,

@@ -30,6 +30,10 @@ pub struct Report {
     pub plugins: Vec<Plugin>,
     /// Chosen by the sender; means nothing to us.
     pub id: Sym,
+    /// When we received it; of several, the last. Never on the wire.
+    pub received: Timestamp,
+    /// Some facts claim to be from long after that: the sender's clock is wrong. Never on the wire.
+    pub ahead: bool,
 }
 
 impl Report {
@@ -177,7 +181,7 @@ pub struct Latest {
 /// Measurements of one thing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metric {
-    /// Ascending by time.
+    /// Ascending by time, unless a single sender did not send them so.
     pub samples: Vec<Sample>,
     /// The smallest value of the scale.
     pub min: f64,

@@ -125,22 +125,13 @@ impl<S: Source, I: Strings> Walker<'_, S, I> {
         }
         self.structure(3, metric_field, |w, field| {
             match field {
-                0 => metric.samples = w.samples()?,
+                0 => metric.samples = w.array(Self::sample)?,
                 1 => metric.min = w.source.float()?,
                 _ => metric.max = w.source.float()?,
             }
             Ok(())
         })?;
         Ok(metric)
-    }
-
-    fn samples(&mut self) -> Result<Vec<Sample>> {
-        let mut samples = self.array(Self::sample)?;
-        if !samples.is_sorted_by(|a, b| a.date < b.date) {
-            samples.sort_by_key(|s| s.date);
-            samples.dedup_by_key(|s| s.date);
-        }
-        Ok(samples)
     }
 
     fn sample(&mut self) -> Result<Sample> {

@@ -5,35 +5,8 @@ use std::sync::Arc;
 use super::DecodeError;
 use super::source::{Result, Source};
 use super::walk::{Strings, Walker};
-use crate::kind::Kind;
+use crate::kind::{DECLARED, Kind};
 use crate::model::{Node, Report, Topology};
-
-/// Scope's order of declaration, which is that of the array form.
-const DECLARED: [Kind; 23] = [
-    Kind::Endpoint,
-    Kind::Process,
-    Kind::Container,
-    Kind::Pod,
-    Kind::Service,
-    Kind::Deployment,
-    Kind::ReplicaSet,
-    Kind::DaemonSet,
-    Kind::StatefulSet,
-    Kind::CronJob,
-    Kind::Namespace,
-    Kind::ContainerImage,
-    Kind::Host,
-    Kind::EcsTask,
-    Kind::EcsService,
-    Kind::SwarmService,
-    Kind::Overlay,
-    Kind::PersistentVolume,
-    Kind::PersistentVolumeClaim,
-    Kind::StorageClass,
-    Kind::VolumeSnapshot,
-    Kind::VolumeSnapshotData,
-    Kind::Job,
-];
 
 const DNS: usize = 24;
 
@@ -90,6 +63,8 @@ impl<S: Source, I: Strings> Walker<'_, S, I> {
             }
             Ok(())
         })?;
+        report.received = self.received;
+        report.ahead = self.ahead;
         self.checked.shortcut = report.shortcut;
         self.checked.full &= !report.shortcut;
         Ok(report)

@@ -6,9 +6,6 @@ use crate::model::Report;
 use crate::symbol::{Sym, Symbols};
 use crate::time::Timestamp;
 
-/// How far ahead of ours a probe's clock may be before we stop believing it.
-const CLOCK_SKEW: i64 = 5 * 60 * 1_000_000_000;
-
 /// More than this is not reserved on the word of the sender.
 const RESERVE: usize = 64;
 
@@ -81,6 +78,8 @@ pub(super) struct Walker<'a, S, I> {
     pub(super) nodes: usize,
     /// Containers that can still be entered.
     pub(super) depth: usize,
+    /// Some facts are later than they can be.
+    pub(super) ahead: bool,
     newest: Timestamp,
 }
 
@@ -94,7 +93,8 @@ impl<'a, S: Source, I: Strings> Walker<'a, S, I> {
             checked: Checked::default(),
             nodes: 0,
             depth: limits.depth,
-            newest: Timestamp::from_unix_nanos(received.saturating_add(CLOCK_SKEW)),
+            ahead: false,
+            newest: Timestamp::from_unix_nanos(received).latest_believable(),
         }
     }
 
@@ -144,16 +144,11 @@ impl<'a, S: Source, I: Strings> Walker<'a, S, I> {
         Ok(key)
     }
 
-    /// A time that facts are compared by: none is later than we received it, so a wrong clock does not win forever.
+    /// A time that facts are compared by.
     pub(super) fn fact_time(&mut self) -> Result<Timestamp> {
         let time = self.source.time()?;
-        if time <= self.newest {
-            return Ok(time);
-        }
-        Ok(Timestamp {
-            offset_minutes: time.offset_minutes,
-            ..self.received
-        })
+        self.ahead |= time > self.newest;
+        Ok(time)
     }
 
     pub(super) fn skip(&mut self) -> Result<()> {

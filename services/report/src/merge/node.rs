@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::list::{self, Keyed};
 use crate::kind::Kind;
-use crate::model::{Latest, Metric, Node, Sample};
+use crate::model::{Latest, Metric, Node, Report, Sample};
 use crate::symbol::{Sym, Symbols};
+use crate::time::Timestamp;
 
 impl Keyed for Latest {
     fn key(&self) -> Sym {
@@ -19,13 +20,21 @@ impl Keyed for Node {
     }
 }
 
+/// What one report says about a node.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) report: &'a Report,
+    pub(super) node: &'a Node,
+}
+
 /// Several reports' nodes of one id, as one.
-pub(super) fn merge(kind: Kind, nodes: &[&Node], symbols: &mut Symbols) -> Node {
+pub(super) fn merge(kind: Kind, said: &[Said], symbols: &mut Symbols) -> Node {
     // Only hosts are controlled by several probes at once: that of the node and that of the cluster.
     let controls = match kind {
-        Kind::Host => active_controls(nodes, symbols),
+        Kind::Host => active_controls(said, symbols),
         _ => None,
     };
+    let nodes: Vec<&Node> = said.iter().map(|s| s.node).collect();
     let symbols: &Symbols = symbols;
     let largest = |a: Sym, b: Sym| {
         if symbols.bytes(b) > symbols.bytes(a) {
@@ -36,7 +45,6 @@ pub(super) fn merge(kind: Kind, nodes: &[&Node], symbols: &mut Symbols) -> Node 
     };
     // Two topologies for one id are a sender's error; the choice only has to be always the same.
     let topology = nodes.iter().map(|n| n.topology).reduce(largest);
-    let latest: Vec<_> = nodes.iter().map(|n| &n.latest).collect();
     let sets: Vec<_> = nodes.iter().map(|n| &n.sets).collect();
     let parents: Vec<_> = nodes.iter().map(|n| &n.parents).collect();
     let metrics: Vec<_> = nodes.iter().map(|n| &n.metrics).collect();
@@ -47,7 +55,7 @@ pub(super) fn merge(kind: Kind, nodes: &[&Node], symbols: &mut Symbols) -> Node 
         has_id: nodes.iter().any(|n| n.has_id),
         sets: list::sets(&sets),
         adjacency: list::union(nodes.iter().map(|n| &n.adjacency)),
-        latest: list::by_key(&latest, |run| newest(run, symbols)),
+        latest: latest(said, symbols),
         metrics: list::by_key(&metrics, |run| (run[0].0, metric(run))),
         parents: list::sets(&parents),
         children: Vec::new(),
@@ -93,31 +101,64 @@ fn child(run: &[&Node], symbols: &Symbols) -> Node {
     best
 }
 
+fn latest(said: &[Said], symbols: &Symbols) -> Vec<Latest> {
+    if said.iter().any(|s| s.report.ahead) {
+        return believable(said, symbols);
+    }
+    let lists: Vec<_> = said.iter().map(|s| &s.node.latest).collect();
+    list::by_key(&lists, |run| newest(run, symbols))
+}
+
 fn newest(run: &[&Latest], symbols: &Symbols) -> Latest {
-    let later = |a: &&&Latest, b: &&&Latest| {
-        a.timestamp.cmp(&b.timestamp).then_with(|| {
-            if a.value == b.value {
-                // The same moment in two zones: only the zone is left to tell them apart.
-                return a.timestamp.offset_minutes.cmp(&b.timestamp.offset_minutes);
-            }
-            symbols.bytes(a.value).cmp(symbols.bytes(b.value))
-        })
-    };
-    run.iter().max_by(later).map_or(*run[0], |e| **e)
+    let newest = run
+        .iter()
+        .max_by(|a, b| by_age((a.timestamp, a), (b.timestamp, b), symbols));
+    newest.map_or(*run[0], |e| **e)
+}
+
+fn by_age(a: (Timestamp, &Latest), b: (Timestamp, &Latest), symbols: &Symbols) -> Ordering {
+    a.0.cmp(&b.0).then_with(|| {
+        // The same moment in two zones: only the zone is left to tell them apart.
+        let zone = |e: &Latest| (e.timestamp, e.timestamp.offset_minutes);
+        let value = |e: &Latest| symbols.bytes(e.value);
+        match a.1.value == b.1.value {
+            true => zone(a.1).cmp(&zone(b.1)),
+            false => value(a.1).cmp(value(b.1)),
+        }
+    })
+}
+
+/// As [`latest`], but a fact from the future counts as from when it was received, lest it win forever.
+fn believable(said: &[Said], symbols: &Symbols) -> Vec<Latest> {
+    let mut all: Vec<(Timestamp, &Latest)> = Vec::new();
+    for said in said {
+        all.extend(said.node.latest.iter().map(|e| (when(e, said.report), e)));
+    }
+    all.sort_by(|a, b| a.1.key.cmp(&b.1.key).then_with(|| by_age(*b, *a, symbols)));
+    all.dedup_by_key(|(_, e)| e.key);
+    all.into_iter().map(|(_, e)| *e).collect()
+}
+
+fn when(entry: &Latest, report: &Report) -> Timestamp {
+    match entry.timestamp > report.received.latest_believable() {
+        true => report.received,
+        false => entry.timestamp,
+    }
 }
 
 /// The ids that any of the nodes has, if they differ.
-fn active_controls(nodes: &[&Node], symbols: &mut Symbols) -> Option<Latest> {
+fn active_controls(said: &[Said], symbols: &mut Symbols) -> Option<Latest> {
     let key = symbols.find("active_controls")?;
-    let entries = nodes.iter().filter_map(|n| n.latest_entry(key));
-    let newest = entries
-        .clone()
-        .max_by_key(|e| (e.timestamp, e.timestamp.offset_minutes))?;
-    if entries.clone().all(|e| e.value == newest.value) {
+    let entries = said
+        .iter()
+        .filter_map(|s| Some((s.report, s.node.latest_entry(key)?)));
+    let age = |(r, e): &(&Report, &Latest)| (when(e, r), e.timestamp, e.timestamp.offset_minutes);
+    let (_, newest) = entries.clone().max_by_key(age)?;
+    if entries.clone().all(|(_, e)| e.value == newest.value) {
         return None;
     }
     let mut ids: Vec<&[u8]> = Vec::new();
-    for entry in entries {
+    for (_, entry) in entries {
         ids.extend(symbols.bytes(entry.value).split(|&b| b == b';'));
     }
     ids.retain(|id| !id.is_empty());

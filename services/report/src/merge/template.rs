@@ -84,10 +84,12 @@ fn metric_order<'a>(t: &MetricTemplate, symbols: &'a Symbols) -> (Ordered, [&'a 
     (Ordered(t.priority), texts.map(|s| symbols.bytes(s)))
 }
 
-fn plugin_order<'a>(p: &Plugin, symbols: &'a Symbols) -> ([&'a [u8]; 5], Vec<&'a [u8]>) {
+/// A plugin that fails somewhere is shown as failing.
+fn plugin_order<'a>(p: &Plugin, symbols: &'a Symbols) -> (bool, [&'a [u8]; 5], Vec<&'a [u8]>) {
+    let fails = symbols.bytes(p.status).starts_with(b"error");
     let texts = [p.id, p.label, p.description, p.api_version, p.status];
     let interfaces = p.interfaces.iter().map(|&s| symbols.bytes(s)).collect();
-    (texts.map(|s| symbols.bytes(s)), interfaces)
+    (fails, texts.map(|s| symbols.bytes(s)), interfaces)
 }
 
 fn table(run: &[&(Sym, TableTemplate)], symbols: &Symbols) -> (Sym, TableTemplate) {
