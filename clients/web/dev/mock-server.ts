@@ -1,0 +1,231 @@
+import { create } from '@bufbuild/protobuf'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
+import { ControlsService } from '../src/gen/weft/controls/v1/controls_pb'
+import { PipesService } from '../src/gen/weft/pipes/v1/pipes_pb'
+import {
+  QueryService,
+  type WatchResponse,
+  WatchResponseSchema,
+  type WatchScope,
+} from '../src/gen/weft/query/v1/query_pb'
+import type { NodeSummary, Selection } from '../src/gen/weft/query/v1/topology_pb'
+import { UsersService } from '../src/gen/weft/users/v1/users_pb'
+import { compile, matches, prepare } from '../src/worker/search'
+import { DEFINITIONS, type Options, Renderer } from './render'
+import { FakePipe } from './terminals'
+import { SIZES, World } from './world'
+
+const HEARTBEAT_MS = 10_000
+
+function optionsOf(selection: Selection | undefined): Options {
+  return Object.fromEntries((selection?.options ?? []).map((choice) => [choice.groupId, choice.values]))
+}
+
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+interface Watch {
+  scope: WatchScope | undefined
+  number: bigint
+}
+
+/** One made-up organisation with all its services. */
+export class Mock {
+  private readonly world: World
+  private readonly renderer: Renderer
+  private readonly watches = new Map<string, Watch>()
+  private readonly pipes = new Map<string, FakePipe>()
+  private lastStep = 0
+  private names = 0
+
+  constructor(name: string) {
+    this.world = new World(SIZES[name] ?? SIZES.medium)
+    this.renderer = new Renderer(this.world)
+  }
+
+  /** The world moves only while someone looks. */
+  private advance(): void {
+    const now = Date.now()
+    if (now - this.lastStep < 950) return
+    this.lastStep = now
+    this.world.step()
+  }
+
+  readonly routes = (router: ConnectRouter): void => {
+    router.service(QueryService, {
+      listTopologies: (request) => ({ topologies: this.renderer.topologies(optionsOf(request.selection)) }),
+      getTopology: (request) => {
+        const nodes = this.renderer.topology(request.topologyId, optionsOf(request.selection))
+        if (!nodes) throw new ConnectError('no such topology', Code.NotFound)
+        return { nodes: [...nodes.values()] }
+      },
+      getNode: (request) => {
+        const node = this.renderer.details(request.topologyId, request.nodeId, optionsOf(request.selection))
+        if (!node) throw new ConnectError('no such node', Code.NotFound)
+        return { node }
+      },
+      search: (request) => this.search(request.query, optionsOf(request.selection)),
+      getTimeline: (request) => {
+        const from = Number(request.from?.seconds ?? 0) * 1000
+        const until = Number(request.until?.seconds ?? 0) * 1000
+        const spans = request.spans || 200
+        return {
+          spans: Array.from({ length: spans }, (_, i) => ({
+            from: timestampFromMs(from + ((until - from) * i) / spans),
+            reports: i % 41 === 3 ? 0 : 18 + Math.round(6 * Math.sin(i / 9)),
+            hosts: this.world.size.hosts,
+          })),
+        }
+      },
+      watch: (request, context) => this.watch(request.scope, context.signal),
+      updateWatch: (request) => {
+        const watch = this.watches.get(request.watchId)
+        if (!watch) throw new ConnectError('the watch has ended', Code.NotFound)
+        if (request.scopeNumber > watch.number) {
+          watch.scope = request.scope
+          watch.number = request.scopeNumber
+        }
+        return {}
+      },
+    })
+    router.service(ControlsService, { invoke: (request) => this.invoke(request) })
+    router.service(PipesService, {
+      read: (request, context) => this.pipe(request.pipeId).read(Number(request.fromOffset), context.signal),
+      write: async (request) => {
+        await delay(8)
+        this.pipe(request.pipeId).write(request.writerId, request.sequence, request.data)
+        return {}
+      },
+      getPipe: (request) => ({ userConnections: 1, probeConnections: this.pipe(request.pipeId) ? 1 : 0 }),
+      closePipe: (request) => {
+        this.pipes.get(request.pipeId)?.close()
+        this.pipes.delete(request.pipeId)
+        return {}
+      },
+    })
+    router.service(UsersService, {
+      getCurrentUser: () => ({
+        user: { id: 'local', name: 'local' },
+        organisation: { id: 'local', name: 'Local' },
+        permissions: [1, 2, 4, 5, 6, 7],
+      }),
+    })
+  }
+
+  private pipe(id: string): FakePipe {
+    const pipe = this.pipes.get(id)
+    if (!pipe) throw new ConnectError('the pipe is closed', Code.NotFound)
+    return pipe
+  }
+
+  private async invoke(request: { nodeId: string; control: string; arguments: Record<string, string> }) {
+    await delay(300)
+    if (request.control === 'resize_tty') {
+      const pipe = this.pipes.get(request.arguments.pipeID)
+      if (pipe) pipe.size = `${request.arguments.width}x${request.arguments.height}`
+      return { result: {} }
+    }
+    if (/exec|attach|logs|describe/.test(request.control)) {
+      const pipeId = `pipe-${++this.names}`
+      const entity = this.world.entities.get(request.nodeId)
+      const raw = /exec|attach/.test(request.control)
+      const pipe = new FakePipe(entity?.label ?? 'nowhere')
+      this.pipes.set(pipeId, pipe)
+      return { result: { pipeId, rawTty: raw, resizeTtyControl: raw ? 'resize_tty' : '' } }
+    }
+    if (/pause/.test(request.control))
+      return { result: { error: 'cannot pause: the container is not running' } }
+    if (/delete|stop/.test(request.control)) {
+      const places = [...this.world.places.values()].filter(
+        (place) => place.pod === request.nodeId || place.container === request.nodeId,
+      )
+      for (const place of places) this.world.remove(place.process)
+      this.world.remove(request.nodeId)
+      return { result: { removedNodeId: request.nodeId } }
+    }
+    return { result: {} }
+  }
+
+  private search(text: string, options: Options) {
+    const topologies = DEFINITIONS.map((definition) => {
+      const nodes = [...this.renderer.topology(definition.id, options)!.values()]
+      const prepared = nodes.map((node) => prepare(node))
+      const query = compile(
+        text,
+        prepared.flatMap((one) => one.fields.map((field) => field.slug)),
+      )
+      if (query.error !== '') throw new ConnectError(query.error, Code.InvalidArgument)
+      return { topologyId: definition.id, total: prepared.filter((one) => matches(query, one)).length }
+    })
+    return { topologies: topologies.filter((one) => one.total > 0) }
+  }
+
+  private async *watch(first: WatchScope | undefined, signal: AbortSignal): AsyncGenerator<WatchResponse> {
+    const id = `watch-${++this.names}`
+    const watch: Watch = { scope: first, number: 0n }
+    this.watches.set(id, watch)
+    const send = (event: WatchResponse['event']) =>
+      create(WatchResponseSchema, { event, scopeNumber: watch.number })
+    yield send({ case: 'started', value: { watchId: id, $typeName: 'weft.query.v1.WatchStarted' } })
+    let number = -1n
+    let shown = new Map<string, NodeSummary>()
+    let list = ''
+    let sentAt = Date.now()
+    try {
+      while (!signal.aborted) {
+        this.advance()
+        const reset = number !== watch.number
+        number = watch.number
+        const scope = watch.scope
+        const options = optionsOf(scope?.selection)
+        const events: WatchResponse['event'][] = []
+        const topologies = this.renderer.topologies(options)
+        const nextList = JSON.stringify(
+          topologies.map((one) => [one.id, one.stats?.nodes, one.stats?.edges, one.stats?.filteredNodes]),
+        )
+        if (reset || nextList !== list)
+          events.push({
+            case: 'topologies',
+            value: create(QueryService.method.listTopologies.output, { topologies }),
+          })
+        list = nextList
+        const nodes = scope?.topologyId ? this.renderer.topology(scope.topologyId, options) : undefined
+        if (nodes) {
+          const old = reset ? new Map<string, NodeSummary>() : shown
+          const added = [...nodes.values()].filter((node) => !old.has(node.id))
+          const updated = [...nodes.values()].filter((node) => old.has(node.id) && old.get(node.id) !== node)
+          const removedIds = [...old.keys()].filter((key) => !nodes.has(key))
+          if (reset || added.length + updated.length + removedIds.length > 0) {
+            events.push({
+              case: 'nodes',
+              value: create(QueryService.method.watchTopology.output, {
+                reset,
+                added,
+                updated,
+                removedIds,
+                at: timestampFromMs(
+                  scope?.selection?.at ? Number(scope.selection.at.seconds) * 1000 : Date.now(),
+                ),
+              }),
+            })
+          }
+          shown = nodes
+        }
+        for (const watched of scope?.nodes ?? []) {
+          const details = this.renderer.details(watched.topologyId, watched.nodeId, options)
+          events.push({ case: 'node', value: { $typeName: 'weft.query.v1.NodeChanged', watched, details } })
+        }
+        for (const event of events) yield send(event)
+        if (events.length > 0) sentAt = Date.now()
+        else if (Date.now() - sentAt > HEARTBEAT_MS) {
+          sentAt = Date.now()
+          yield send({ case: 'heartbeat', value: { $typeName: 'weft.query.v1.Heartbeat' } })
+        }
+        const until = Date.now() + 1000
+        while (Date.now() < until && watch.number === number && !signal.aborted) await delay(40)
+      }
+    } finally {
+      this.watches.delete(id)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { type GroupBox, NODE_R, type Scene } from '../shared/scene'
+import type { Palette } from './palette'
+
+/** One small picture per group for when nodes are a few pixels big. */
+
+/** More in one frame would be felt while zooming. */
+const PER_FRAME = 16
+const KEPT = 900
+
+interface Tile {
+  canvas: HTMLCanvasElement
+  rev: number
+  step: number
+}
+
+export class Tiles {
+  private readonly cache = new Map<string, Tile>()
+  private budget = 0
+  /** Whether a picture of the wrong size was used, so that another frame is needed. */
+  pending = false
+
+  clear(): void {
+    this.cache.clear()
+  }
+
+  begin(): void {
+    this.budget = PER_FRAME
+    this.pending = false
+  }
+
+  get(
+    scene: Scene,
+    g: number,
+    scale: number,
+    ratio: number,
+    palette: Palette,
+  ): HTMLCanvasElement | undefined {
+    const box = scene.groups[g]
+    const step = Math.round(Math.log2(scale * ratio) * 2)
+    const known = this.cache.get(box.key)
+    if (known && known.rev === box.rev && known.step === step) return known.canvas
+    if (this.budget <= 0) {
+      this.pending = true
+      return known?.canvas
+    }
+    this.budget--
+    if (this.cache.size >= KEPT) this.cache.clear()
+    const canvas = paint(scene, g, 2 ** (step / 2), palette)
+    this.cache.set(box.key, { canvas, rev: box.rev, step })
+    return canvas
+  }
+}
+
+function paint(scene: Scene, g: number, scale: number, palette: Palette): HTMLCanvasElement {
+  const box: GroupBox = scene.groups[g]
+  const canvas = document.createElement('canvas')
+  canvas.width = Math.max(1, Math.ceil(box.w * scale))
+  canvas.height = Math.max(1, Math.ceil(box.h * scale))
+  const context = canvas.getContext('2d')
+  if (!context) return canvas
+  context.beginPath()
+  for (let e = scene.innerStart[g]; e < scene.innerStart[g + 1]; e++) {
+    const a = scene.edges[e * 2]
+    const b = scene.edges[e * 2 + 1]
+    context.moveTo((scene.x[a] - box.x) * scale, (scene.y[a] - box.y) * scale)
+    context.lineTo((scene.x[b] - box.x) * scale, (scene.y[b] - box.y) * scale)
+  }
+  context.lineWidth = Math.max(0.5, scale * 2)
+  context.strokeStyle = palette.edge
+  context.stroke()
+  const r = Math.max(0.8, NODE_R * scale)
+  for (let i = box.start; i < box.start + box.count; i++) {
+    const x = (scene.x[i] - box.x) * scale
+    const y = (scene.y[i] - box.y) * scale
+    context.fillStyle = palette.line(scene.hue[i])
+    // Fullness as opacity: at this size there is no room for a level.
+    context.globalAlpha = scene.fill[i] < 0 ? 0.75 : 0.5 + 0.5 * scene.fill[i]
+    if (scene.shape[i] === 4) context.fillRect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7)
+    else {
+      context.beginPath()
+      context.arc(x, y, r, 0, 2 * Math.PI)
+      context.fill()
+    }
+  }
+  return canvas
+}

@@ -1,0 +1,189 @@
+import type { DetailsView } from './details'
+import type { Scene, SceneValues } from './scene'
+
+export interface CardRef {
+  topologyId: string
+  nodeId: string
+}
+
+/** What the page wants from the server. */
+export interface PageScope {
+  topologyId: string
+  options: Record<string, string[]>
+  /** Milliseconds since 1970, or null for now. */
+  at: number | null
+  cards: CardRef[]
+}
+
+/** How the page looks at it. */
+export interface PageView {
+  query: string
+  /** Pinned searches: they filter. */
+  chips: string[]
+  groupBy: string
+  /** The label of the metric that fills the nodes; empty for none. */
+  metric: string
+}
+
+export interface TableSpec {
+  sort: string
+  descending: boolean
+  from: number
+  to: number
+}
+
+export type ToWorker =
+  | { type: 'init'; base: string }
+  | { type: 'scope'; scope: PageScope }
+  | { type: 'view'; view: PageView }
+  | { type: 'table'; spec: TableSpec | null }
+  | { type: 'visible'; visible: boolean }
+  | { type: 'retry' }
+  | { type: 'tidy' }
+  | { type: 'pin'; topologyId: string; id: string; x: number; y: number }
+  | { type: 'unpin'; topologyId: string; id: string }
+  | { type: 'call'; id: number; call: Call }
+  | { type: 'pipeOpen'; pipeId: string }
+  | { type: 'pipeWrite'; pipeId: string; data: Uint8Array }
+  | { type: 'pipeAck'; pipeId: string; bytes: number }
+  | { type: 'pipeClose'; pipeId: string; end: boolean }
+
+export type Call =
+  | { method: 'invoke'; probeId: string; nodeId: string; control: string; args: Record<string, string> }
+  | { method: 'user' }
+  | { method: 'timeline'; from: number; until: number; spans: number }
+  | { method: 'csv' }
+
+export interface InvokeResult {
+  error: string
+  value: string
+  pipeId: string
+  rawTty: boolean
+  resizeControl: string
+  removedNodeId: string
+}
+
+export interface UserView {
+  name: string
+  org: string
+  /** Null when the server did not say: then nothing is hidden. */
+  permissions: number[] | null
+}
+
+export interface TimelineView {
+  spans: { from: number; reports: number; hosts: number }[]
+}
+
+export type Connection =
+  | { state: 'connecting' }
+  | { state: 'live' }
+  | { state: 'reconnecting'; retryAt: number; error: string; attempt: number }
+  | { state: 'asleep' }
+  | { state: 'signed-out' }
+  | { state: 'denied'; error: string }
+
+export interface OptionGroupView {
+  id: string
+  defaultValue: string
+  options: { value: string; label: string }[]
+  multiple: boolean
+  noneLabel: string
+}
+
+export interface TopologyView {
+  id: string
+  name: string
+  parentId: string
+  hideIfEmpty: boolean
+  groups: OptionGroupView[]
+  nodes: number
+  realNodes: number
+  edges: number
+  filtered: number
+}
+
+export interface Choice {
+  id: string
+  label: string
+}
+
+export interface Summary {
+  topologyId: string
+  /** False until the first answer for this scope. */
+  loaded: boolean
+  /** The topology named in the address does not exist. */
+  missing: boolean
+  nodes: number
+  edges: number
+  /** Nodes that the search chips hide. */
+  hidden: number
+  /** Nodes that match the text being typed; -1 when there is none. */
+  matches: number
+  /** Nodes whose probe is late. */
+  stale: number
+  /** Why the text being typed, or a chip, is not a query. */
+  queryError: string
+  warnings: string[]
+  at: number
+  metrics: string[]
+  groupings: Choice[]
+  grouping: string
+  fields: string[]
+}
+
+export interface Column {
+  key: string
+  label: string
+  numeric: boolean
+  width: number
+}
+
+export interface Cell {
+  text: string
+  title?: string
+  /** Share of the scale, for metrics. */
+  bar?: number
+}
+
+export interface TableRow {
+  id: string
+  hue: number
+  shape: number
+  stale: boolean
+  match: boolean
+  cells: Cell[]
+}
+
+export interface TableWindow {
+  topologyId: string
+  total: number
+  from: number
+  rows: TableRow[]
+  columns: Column[]
+  sort: string
+  descending: boolean
+}
+
+export type PipeEvent =
+  | {
+      kind: 'state'
+      state: 'connecting' | 'open' | 'reconnecting' | 'closed'
+      text: string
+      retryAt?: number
+    }
+  | { kind: 'skipped'; bytes: number }
+
+export type FromWorker =
+  | { type: 'connection'; connection: Connection }
+  | { type: 'topologies'; topologies: TopologyView[] }
+  | { type: 'scene'; scene: Scene }
+  | { type: 'values'; values: SceneValues }
+  | { type: 'summary'; summary: Summary }
+  | { type: 'table'; window: TableWindow }
+  | { type: 'details'; card: CardRef; details: DetailsView | null }
+  | { type: 'hits'; query: string; hits: Record<string, number> }
+  | { type: 'data'; receivedAt: number }
+  | { type: 'reply'; id: number; ok: true; value: unknown }
+  | { type: 'reply'; id: number; ok: false; error: string; code: string }
+  | { type: 'pipe'; pipeId: string; event: PipeEvent }
+  | { type: 'pipeData'; pipeId: string; data: Uint8Array }

@@ -1,0 +1,194 @@
+import type { DetailsView } from '../shared/details'
+import type {
+  CardRef,
+  Connection,
+  FromWorker,
+  PageScope,
+  Summary,
+  TableWindow,
+  TopologyView,
+  UserView,
+} from '../shared/messages'
+import { type Address, formatAddress, parseAddress } from './address'
+import { Backend } from './backend'
+import { Store } from './store'
+import { firstTopology, rootOf } from './topologies'
+
+export interface Terminal {
+  pipeId: string
+  title: string
+  raw: boolean
+  resizeControl: string
+  probeId: string
+  nodeId: string
+}
+
+export interface AppState {
+  address: Address
+  connection: Connection
+  /** Null until the first list came. */
+  topologies: TopologyView[] | null
+  summary: Summary | null
+  table: TableWindow | null
+  /** By card key; null means gone, absent means not answered yet. */
+  details: Record<string, DetailsView | null>
+  hits: Record<string, number>
+  receivedAt: number
+  user: UserView | null
+  terminals: Terminal[]
+  frontTerminal: string
+  dialog: '' | 'help' | 'palette'
+  /** Where the keyboard is on the map. */
+  cursor: string
+}
+
+export function cardKey(card: CardRef): string {
+  return `${card.topologyId}\n${card.nodeId}`
+}
+
+export const app = new Store<AppState>({
+  address: parseAddress(window.location.hash),
+  connection: { state: 'connecting' },
+  topologies: null,
+  summary: null,
+  table: null,
+  details: {},
+  hits: {},
+  receivedAt: 0,
+  user: null,
+  terminals: [],
+  frontTerminal: '',
+  dialog: '',
+  cursor: '',
+})
+
+export const backend = new Backend(receive)
+
+function receive(message: FromWorker): void {
+  switch (message.type) {
+    case 'connection':
+      return app.set({ connection: message.connection })
+    case 'topologies':
+      app.set({ topologies: message.topologies })
+      if (app.get().address.topologyId === '') {
+        const first = firstTopology(message.topologies)
+        if (first) navigate({ topologyId: first }, 'replace')
+      } else post()
+      return
+    case 'summary':
+      app.set({ summary: message.summary })
+      return post()
+    case 'table':
+      return app.set({ table: message.window })
+    case 'details':
+      return app.set({ details: { ...app.get().details, [cardKey(message.card)]: message.details } })
+    case 'hits':
+      return app.set({ hits: message.hits })
+    case 'data':
+      return app.set({ receivedAt: message.receivedAt })
+  }
+}
+
+/** The metric that fills nodes now. */
+export function shownMetric(state: AppState): string {
+  if (state.address.metric !== null) return state.address.metric
+  return state.summary?.metrics[0] ?? ''
+}
+
+let postedScope = ''
+let postedView = ''
+
+/** Tells the worker what the page shows, if that has changed. */
+function post(): void {
+  const state = app.get()
+  const { address } = state
+  const scope: PageScope = {
+    topologyId: address.topologyId,
+    options: address.options,
+    at: address.at,
+    cards: address.cards,
+  }
+  const scopeText = JSON.stringify(scope)
+  if (scopeText !== postedScope) {
+    postedScope = scopeText
+    backend.send({ type: 'scope', scope })
+  }
+  const view = {
+    query: address.query,
+    chips: address.chips,
+    groupBy: address.groupBy,
+    metric: shownMetric(state),
+  }
+  const viewText = JSON.stringify(view)
+  if (viewText !== postedView) {
+    postedView = viewText
+    backend.send({ type: 'view', view })
+  }
+}
+
+function show(address: Address): void {
+  const before = app.get()
+  const other = before.address.topologyId !== address.topologyId
+  const keys = new Set(address.cards.map(cardKey))
+  app.set({
+    address,
+    details: Object.fromEntries(Object.entries(before.details).filter(([key]) => keys.has(key))),
+    ...(other ? { table: null, cursor: '' } : {}),
+  })
+  post()
+}
+
+/** Changes the address. `replace` for what is not worth a step back, such as a key stroke in the search. */
+export function navigate(part: Partial<Address>, how: 'push' | 'replace' = 'push'): void {
+  const address = { ...app.get().address, ...part }
+  const hash = formatAddress(address)
+  if (hash !== window.location.hash)
+    window.history[how === 'push' ? 'pushState' : 'replaceState'](null, '', hash)
+  show(address)
+}
+
+export function setTopology(topologyId: string): void {
+  const { address, topologies } = app.get()
+  if (topologyId === address.topologyId) return
+  const list = topologies ?? []
+  // Variants of one topology share its options.
+  const related = rootOf(list, topologyId) === rootOf(list, address.topologyId)
+  navigate({ topologyId, cards: [], groupBy: '', sort: '', options: related ? address.options : {} })
+}
+
+/** From the map or table: the stack starts anew. The same node again closes it. */
+export function openNode(nodeId: string): void {
+  const { address } = app.get()
+  const front = address.cards[address.cards.length - 1]
+  if (front?.nodeId === nodeId && front.topologyId === address.topologyId) return closeCards()
+  navigate({ cards: [{ topologyId: address.topologyId, nodeId }] })
+}
+
+/** From within a card: a further card in front. */
+export function pushCard(card: CardRef): void {
+  const { cards } = app.get().address
+  const rest = cards.filter((other) => cardKey(other) !== cardKey(card))
+  navigate({ cards: [...rest, card].slice(-8) })
+}
+
+export function popCard(): void {
+  navigate({ cards: app.get().address.cards.slice(0, -1) })
+}
+
+export function closeCards(): void {
+  if (app.get().address.cards.length > 0) navigate({ cards: [] })
+}
+
+export function start(): void {
+  window.addEventListener('popstate', () => show(parseAddress(window.location.hash)))
+  window.addEventListener('hashchange', () => show(parseAddress(window.location.hash)))
+  document.addEventListener('visibilitychange', () => {
+    backend.send({ type: 'visible', visible: document.visibilityState === 'visible' })
+  })
+  post()
+  backend
+    .call<UserView>({ method: 'user' })
+    .then((user) => app.set({ user }))
+    // A server without users answers nothing here; the server decides in the end anyway.
+    .catch(() => app.set({ user: { name: '', org: '', permissions: null } }))
+}

@@ -1,0 +1,101 @@
+import { Tooltip } from 'radix-ui'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { CardStack } from '../details/CardStack'
+import { MapView } from '../map/MapView'
+import { app, navigate, popCard } from '../state/app'
+import { useStore } from '../state/store'
+import css from './App.module.css'
+import { CommandPalette } from './CommandPalette'
+import { Empty } from './Empty'
+import { HelpDialog } from './HelpDialog'
+import { SEARCH_ID } from './SearchBox'
+import { Sidebar } from './Sidebar'
+import { StatusLine } from './StatusLine'
+import { TableView } from './TableView'
+import { TopBar } from './TopBar'
+
+const TerminalDock = lazy(() => import('../terminal/TerminalDock'))
+
+/** A card of 400 and its margins. */
+const CARD_ROOM = 424
+const MARGIN = 20
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (/^(input|textarea|select)$/i.test(target.tagName) || target.isContentEditable)
+  )
+}
+
+function onKey(event: KeyboardEvent): void {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+    event.preventDefault()
+    app.set({ dialog: app.get().dialog === 'palette' ? '' : 'palette' })
+    return
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || app.get().dialog !== '')
+    return
+  if (event.key === '/') document.getElementById(SEARCH_ID)?.focus()
+  else if (event.key === '?') app.set({ dialog: 'help' })
+  else if (event.key === 'g') navigate({ view: 'map' })
+  else if (event.key === 't') navigate({ view: 'table' })
+  else if (event.key === 'Escape' && app.get().address.cards.length > 0) popCard()
+  else return
+  event.preventDefault()
+}
+
+function useWidth(): number {
+  const [width, setWidth] = useState(window.innerWidth)
+  useEffect(() => {
+    const update = () => setWidth(window.innerWidth)
+    window.addEventListener('resize', update)
+    return () => window.removeEventListener('resize', update)
+  }, [])
+  return width
+}
+
+export function App() {
+  const view = useStore(app, (state) => state.address.view)
+  const hasCards = useStore(app, (state) => state.address.cards.length > 0)
+  const hasTerminals = useStore(app, (state) => state.terminals.length > 0)
+  const empty = useStore(
+    app,
+    (state) => (state.summary?.nodes ?? 0) === 0 || state.summary?.topologyId !== state.address.topologyId,
+  )
+  const wide = useWidth() > 900
+  const right = hasCards && wide ? CARD_ROOM : MARGIN
+  useEffect(() => {
+    document.addEventListener('keydown', onKey)
+    return () => document.removeEventListener('keydown', onKey)
+  }, [])
+  const [insets, setInsets] = useState({ top: MARGIN, right, bottom: MARGIN, left: MARGIN + 36 })
+  useEffect(() => setInsets((old) => ({ ...old, right })), [right])
+
+  return (
+    <Tooltip.Provider delayDuration={400}>
+      <div className={css.app}>
+        <Sidebar />
+        <TopBar />
+        <main className={css.main}>
+          <div className={css.stage}>
+            {view === 'map' ? (
+              <MapView insets={insets} />
+            ) : (
+              !empty && <TableView inset={hasCards && wide ? CARD_ROOM - 12 : 0} />
+            )}
+            <Empty />
+            <CardStack />
+          </div>
+          {hasTerminals && (
+            <Suspense fallback={<div className={css.dockWait} />}>
+              <TerminalDock />
+            </Suspense>
+          )}
+        </main>
+        <StatusLine />
+      </div>
+      <HelpDialog />
+      <CommandPalette />
+    </Tooltip.Provider>
+  )
+}

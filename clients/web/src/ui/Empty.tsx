@@ -1,0 +1,136 @@
+import type { ReactNode } from 'react'
+import { app, backend, navigate } from '../state/app'
+import { useStore } from '../state/store'
+import { fullName } from '../state/topologies'
+import css from './Empty.module.css'
+import { Mark } from './Mark'
+
+function Panel({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) {
+  return (
+    <div className={css.empty} data-testid="empty">
+      <Mark size={34} />
+      <h2>{title}</h2>
+      {children}
+      {actions && <div className={css.actions}>{actions}</div>}
+    </div>
+  )
+}
+
+function Filtered({ name }: { name: string }) {
+  const chips = useStore(app, (state) => state.address.chips)
+  const options = useStore(app, (state) => state.address.options)
+  return (
+    <Panel
+      title={`No ${name.toLowerCase()} pass the filters`}
+      actions={
+        <>
+          {chips.length > 0 && (
+            <button type="button" onClick={() => navigate({ chips: [] })}>
+              Remove search filters
+            </button>
+          )}
+          {Object.keys(options).length > 0 && (
+            <button type="button" onClick={() => navigate({ options: {} })}>
+              Back to default filters
+            </button>
+          )}
+        </>
+      }
+    >
+      <p>
+        There is something to show, but the choices under “Show”, the search filters or the moment leave none
+        of it.
+      </p>
+    </Panel>
+  )
+}
+
+/** What stands in the place of a picture that cannot be drawn, or null. */
+export function Empty() {
+  const connection = useStore(app, (state) => state.connection)
+  const summary = useStore(app, (state) => state.summary)
+  const topologies = useStore(app, (state) => state.topologies)
+  const topologyId = useStore(app, (state) => state.address.topologyId)
+  const at = useStore(app, (state) => state.address.at)
+  const name = fullName(topologies ?? [], topologyId)
+  const topology = topologies?.find((one) => one.id === topologyId)
+  const nowhere = topologies?.every((one) => one.nodes === 0 && one.filtered === 0)
+
+  if (connection.state === 'signed-out') {
+    return (
+      <Panel
+        title="You are signed out"
+        actions={
+          <button type="button" onClick={() => backend.send({ type: 'retry' })}>
+            Try again
+          </button>
+        }
+      >
+        <p>Sign in to this Weft, then come back to this page.</p>
+      </Panel>
+    )
+  }
+  if (connection.state === 'denied') {
+    return (
+      <Panel title="You may not see this">
+        <p>{connection.error}</p>
+      </Panel>
+    )
+  }
+  if (summary?.missing) {
+    return (
+      <Panel
+        title="There is no such topology"
+        actions={
+          <button
+            type="button"
+            onClick={() => navigate({ topologyId: topologies?.[0]?.id ?? '', cards: [] })}
+          >
+            Show {topologies?.[0]?.name ?? 'another'}
+          </button>
+        }
+      >
+        <p>“{topologyId}” is not known here.</p>
+      </Panel>
+    )
+  }
+  const loaded = summary?.loaded && summary.topologyId === topologyId
+  if (!loaded && !(nowhere && topologyId === '')) {
+    if (connection.state === 'reconnecting') {
+      return (
+        <Panel
+          title="No connection"
+          actions={
+            <button type="button" onClick={() => backend.send({ type: 'retry' })}>
+              Try now
+            </button>
+          }
+        >
+          <p>Weft tries again by itself. Last problem: {connection.error}.</p>
+        </Panel>
+      )
+    }
+    return (
+      <div className={css.loading} role="status">
+        <span className={css.pulse} aria-hidden="true" />
+        {topologyId === '' ? 'Connecting…' : `Loading ${name.toLowerCase()}…`}
+      </div>
+    )
+  }
+  if ((summary?.nodes ?? 0) > 0) return null
+  if ((summary?.hidden ?? 0) > 0 || (topology?.filtered ?? 0) > 0) return <Filtered name={name} />
+  if (nowhere) {
+    return (
+      <Panel title={at === null ? 'Nothing reports yet' : 'Nothing reported then'}>
+        <p>Start a probe and point it here; what it sees appears within seconds.</p>
+        <pre>scope launch --probe.no-controls=false {window.location.host}</pre>
+        <p>If probes are running, check that they reach this address and that their token is right.</p>
+      </Panel>
+    )
+  }
+  return (
+    <Panel title={`No ${name.toLowerCase()}`}>
+      <p>No probe has reported any. Other topologies on the left have something to show.</p>
+    </Panel>
+  )
+}

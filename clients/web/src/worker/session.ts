@@ -1,0 +1,311 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import type { WatchTopologyResponse } from '../gen/weft/query/v1/query_pb'
+import type { NodeSummary } from '../gen/weft/query/v1/topology_pb'
+import type { FromWorker, PageView, Summary, TableSpec } from '../shared/messages'
+import type { Scene } from '../shared/scene'
+import { buildScene, fillOfNode, flagsOf, groupRevs, sharedMax } from './build'
+import { chooseGrouping, groupings, groupNodes } from './groups'
+import { Layout } from './layout'
+import { Model } from './model'
+import { type TableInput, tableCsv, tableWindow } from './table'
+
+/** At most four updates of the map per second. */
+const MIN_INTERVAL_MS = 250
+const KEPT_LAYOUTS = 8
+
+type Dirty = 'none' | 'values' | 'scene'
+
+/** What one page looks at: model, search, groups and layout, and what is posted of them. */
+export class Session {
+  private readonly model = new Model()
+  private readonly layouts = new Map<string, Layout>()
+  private readonly autoGrouping = new Map<string, string>()
+  private readonly pins = new Map<string, Map<string, { x: number; y: number }>>()
+  private readonly maxima = new Map<string, number>()
+  private view: PageView = { query: '', chips: [], groupBy: '', metric: '' }
+  private tableSpec: TableSpec | null = null
+  private topologyNames = new Map<string, string>()
+  private topologyId = ''
+  private loaded = false
+  private missing = false
+  private dirty: Dirty = 'none'
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private lastFlush = 0
+  private visible = true
+  private scene: Scene | undefined
+  private sceneNodes: NodeSummary[] = []
+  private callers = new Map<string, number>()
+  private rev = 0
+  private layoutRev = 0
+  /** After "tidy" with chips, only what passed them has a place. */
+  private tidiedChips = ''
+
+  constructor(private readonly post: (message: FromWorker) => void) {}
+
+  setTopology(topologyId: string): void {
+    if (topologyId === this.topologyId) return
+    this.topologyId = topologyId
+    this.forget()
+  }
+
+  /** Another scope: what is known is about something else. */
+  forget(): void {
+    this.model.clear()
+    this.maxima.clear()
+    this.loaded = false
+    this.missing = false
+    this.touch('scene', true)
+  }
+
+  setMissing(): void {
+    this.missing = true
+    this.loaded = true
+    this.touch('scene', true)
+  }
+
+  setNames(names: Map<string, string>): void {
+    this.topologyNames = names
+  }
+
+  apply(response: WatchTopologyResponse): void {
+    const first = !this.loaded
+    this.loaded = true
+    this.missing = false
+    if (response.at) this.model.at = timestampMs(response.at)
+    const change = this.model.apply(response)
+    this.touch(change.structure || first ? 'scene' : 'values', first)
+  }
+
+  setView(view: PageView): void {
+    const scene = view.groupBy !== this.view.groupBy || view.chips.join('\n') !== this.view.chips.join('\n')
+    if (view.metric !== this.view.metric) this.maxima.clear()
+    this.view = view
+    this.touch(scene ? 'scene' : 'values', true)
+  }
+
+  setTable(spec: TableSpec | null): void {
+    this.tableSpec = spec
+    this.postTable()
+  }
+
+  setVisible(visible: boolean): void {
+    this.visible = visible
+    if (visible) this.touch('none', true)
+  }
+
+  pin(topologyId: string, id: string, at: { x: number; y: number } | undefined): void {
+    const pins = this.pins.get(topologyId) ?? new Map<string, { x: number; y: number }>()
+    this.pins.set(topologyId, pins)
+    if (at) pins.set(id, at)
+    else pins.delete(id)
+    if (topologyId === this.topologyId) this.touch('scene', true)
+  }
+
+  tidy(): void {
+    this.pins.get(this.topologyId)?.clear()
+    this.layouts.delete(this.layoutKey(this.grouping([...this.model.nodes()])))
+    this.tidiedChips = this.view.chips.join('\n')
+    this.layoutRev++
+    this.touch('scene', true)
+  }
+
+  csv(): string {
+    return tableCsv(this.tableInput())
+  }
+
+  private touch(dirty: Dirty, now: boolean): void {
+    if (dirty === 'scene' || this.dirty === 'none') this.dirty = dirty === 'none' ? this.dirty : dirty
+    if (!this.visible || this.dirty === 'none') return
+    if (now) {
+      // Several changes of one turn make one picture.
+      clearTimeout(this.timer)
+      this.timer = setTimeout(() => this.flush(), 0)
+    } else if (this.timer === undefined) {
+      this.timer = setTimeout(() => this.flush(), Math.max(0, this.lastFlush + MIN_INTERVAL_MS - Date.now()))
+    }
+  }
+
+  private flush(): void {
+    this.timer = undefined
+    if (!this.visible) return
+    this.lastFlush = Date.now()
+    if (this.dirty === 'scene') this.rebuild()
+    else if (this.dirty === 'values') this.refresh()
+    this.dirty = 'none'
+    this.postTable()
+  }
+
+  private grouping(nodes: NodeSummary[]): string {
+    if (this.view.groupBy !== '') return this.view.groupBy
+    const known = this.autoGrouping.get(this.topologyId)
+    if (known !== undefined) return known
+    const chosen = chooseGrouping('', nodes, this.topologyId)
+    // Chosen once per visit: a picture must not regroup because a node came.
+    if (nodes.length > 0) this.autoGrouping.set(this.topologyId, chosen)
+    return chosen
+  }
+
+  private layoutKey(grouping: string): string {
+    return `${this.topologyId} ${grouping}`
+  }
+
+  private layoutOf(key: string): Layout {
+    const layout = this.layouts.get(key) ?? new Layout()
+    this.layouts.delete(key)
+    this.layouts.set(key, layout)
+    for (const old of this.layouts.keys()) {
+      if (this.layouts.size <= KEPT_LAYOUTS) break
+      this.layouts.delete(old)
+    }
+    return layout
+  }
+
+  private chipsTest(): { test: (id: string) => boolean; error: string } {
+    const matchers = this.view.chips.map((chip) => this.model.matcher(chip))
+    return {
+      test: (id) => matchers.every((matcher) => matcher.test(id)),
+      error: matchers.find((matcher) => matcher.error !== '')?.error ?? '',
+    }
+  }
+
+  private rebuild(): void {
+    const all = [...this.model.nodes()].sort(byRank)
+    const chips = this.chipsTest()
+    const nodes = this.view.chips.length > 0 ? all.filter((node) => chips.test(node.id)) : all
+    const grouping = this.grouping(all)
+    const key = this.layoutKey(grouping)
+    const tidied = this.tidiedChips !== '' && this.tidiedChips === this.view.chips.join('\n')
+    if (!tidied) this.tidiedChips = ''
+    const layout = this.layoutOf(key)
+    const laid = tidied ? nodes : all
+    const groups = groupNodes(laid, grouping)
+    if (this.loaded && laid.length > 0) {
+      layout.update(laid.map((node, i) => ({ id: node.id, group: groups[i].key, links: node.adjacency })))
+    }
+    const groupOf = new Map(laid.map((node, i) => [node.id, groups[i]]))
+    const query = this.model.matcher(this.view.query)
+    this.scene = buildScene({
+      topologyId: this.topologyId,
+      layoutKey: key,
+      layoutRev: this.layoutRev,
+      nodes,
+      groups: nodes.map((node) => groupOf.get(node.id)!),
+      layout,
+      // A place that was chosen in one grouping means nothing in another.
+      pins: (this.view.groupBy === '' && this.pins.get(this.topologyId)) || new Map(),
+      match: query.empty ? () => false : query.test,
+      matching: !query.empty,
+      metric: this.view.metric,
+      shared: this.sharedMax(this.view.metric),
+      rev: ++this.rev,
+    })
+    this.callers = new Map()
+    for (const node of nodes)
+      for (const to of node.adjacency) this.callers.set(to, (this.callers.get(to) ?? 0) + 1)
+    this.sceneNodes = nodes
+    this.post({ type: 'scene', scene: this.scene })
+    this.postSummary(all, grouping)
+  }
+
+  /** New values for the same nodes in the same places. */
+  private refresh(): void {
+    const scene = this.scene
+    if (!scene) return this.rebuild()
+    const query = this.model.matcher(this.view.query)
+    const pins = this.pins.get(this.topologyId)
+    const shared = this.sharedMax(this.view.metric)
+    const flags = new Uint8Array(scene.ids.length)
+    const fill = new Float32Array(scene.ids.length)
+    scene.ids.forEach((id, i) => {
+      const node = this.model.get(id)
+      if (!node) return
+      flags[i] = flagsOf(node, !query.empty && query.test(id), pins?.has(id) ?? false)
+      fill[i] = fillOfNode(node, this.view.metric, shared)
+    })
+    scene.flags = flags
+    scene.fill = fill
+    scene.matching = !query.empty
+    this.sceneNodes = this.sceneNodes.map((node) => this.model.get(node.id) ?? node)
+    this.post({
+      type: 'values',
+      values: { rev: scene.rev, flags, fill, groupRevs: groupRevs(scene), matching: scene.matching },
+    })
+    const all = [...this.model.nodes()]
+    this.postSummary(all, this.grouping(all))
+    // Chips that compare metrics can change their mind with every value.
+    if (this.view.chips.length > 0) this.touch('scene', false)
+  }
+
+  private sharedMax(label: string): number {
+    const known = this.maxima.get(label)
+    const now = label === '' ? 0 : sharedMax(this.model.nodes(), label)
+    // Grows only, or every node would seem to change when the biggest one does.
+    const most = Math.max(known ?? 0, now)
+    this.maxima.set(label, most)
+    return most
+  }
+
+  private postSummary(all: NodeSummary[], grouping: string): void {
+    const query = this.model.matcher(this.view.query)
+    const metrics = new Map<string, number>()
+    let stale = 0
+    for (const node of this.sceneNodes) {
+      if (node.stale) stale++
+      for (const metric of node.metrics) {
+        if (!metric.valueEmpty && !metrics.has(metric.label)) metrics.set(metric.label, metric.priority)
+      }
+    }
+    const chips = this.chipsTest()
+    const summary: Summary = {
+      topologyId: this.topologyId,
+      loaded: this.loaded,
+      missing: this.missing,
+      nodes: this.sceneNodes.length,
+      edges: (this.scene?.edges.length ?? 0) / 2,
+      hidden: all.length - this.sceneNodes.length,
+      matches: query.empty ? -1 : this.sceneNodes.filter((node) => query.test(node.id)).length,
+      stale,
+      queryError: query.error || chips.error,
+      warnings: this.model.warnings,
+      at: this.model.at,
+      metrics: [...metrics].sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1)).map(([label]) => label),
+      groupings: groupings(all, this.topologyNames),
+      grouping,
+      fields: [...this.model.fields().values()],
+    }
+    this.post({ type: 'summary', summary })
+  }
+
+  private tableInput(): TableInput {
+    const query = this.model.matcher(this.view.query)
+    const shared = new Map<string, number>()
+    return {
+      topologyId: this.topologyId,
+      nodes: this.sceneNodes,
+      topologyNames: this.topologyNames,
+      match: query.empty ? () => true : query.test,
+      callers: this.callers,
+      now: this.model.at || Date.now(),
+      sharedMax: (label) => {
+        let max = shared.get(label)
+        if (max === undefined) {
+          max = sharedMax(this.sceneNodes, label)
+          shared.set(label, max)
+        }
+        return max
+      },
+    }
+  }
+
+  private postTable(): void {
+    if (!this.tableSpec || !this.visible) return
+    this.post({ type: 'table', window: tableWindow(this.tableInput(), this.tableSpec) })
+  }
+}
+
+/** Like things side by side; ids break ties so that the order never depends on arrival. */
+function byRank(a: NodeSummary, b: NodeSummary): number {
+  if (a.rank !== b.rank) return a.rank < b.rank ? -1 : 1
+  if (a.label !== b.label) return a.label < b.label ? -1 : 1
+  return a.id < b.id ? -1 : 1
+}

@@ -1,0 +1,174 @@
+import { type Client, Code, ConnectError } from '@connectrpc/connect'
+import type { QueryService, WatchResponse, WatchScope } from '../gen/weft/query/v1/query_pb'
+import type { Connection } from '../shared/messages'
+import { backoff } from './backoff'
+
+/** The server sends a heartbeat every 10 s; after three are missing the stream is taken for dead. */
+export const DEAD_MS = 30_000
+
+type Init<T> = Parameters<
+  T extends (first: infer F, ...rest: never[]) => unknown ? (request: F) => void : never
+>[0]
+export type ScopeInit = NonNullable<Init<Client<typeof QueryService>['watch']>['scope']>
+
+export interface StreamHooks {
+  response: (response: WatchResponse) => void
+  connection: (connection: Connection) => void
+  /** The watched topology does not exist. */
+  missing: () => void
+  /** A stream begins: everything comes again. */
+  opened: () => void
+}
+
+/** Keeps one watch open, whatever the network does, and its scope up to date. */
+export class Stream {
+  private scope: ScopeInit | undefined
+  private watchId = ''
+  private scopeNumber = 0n
+  private attempt = 0
+  private abort: AbortController | undefined
+  private retryTimer: ReturnType<typeof setTimeout> | undefined
+  private deadTimer: ReturnType<typeof setTimeout> | undefined
+  private asleep = false
+
+  constructor(
+    private readonly client: Pick<Client<typeof QueryService>, 'watch' | 'updateWatch'>,
+    private readonly hooks: StreamHooks,
+  ) {}
+
+  /** Sets what to watch; opens the stream the first time. */
+  setScope(scope: ScopeInit): void {
+    const first = this.scope === undefined
+    this.scope = scope
+    if (this.asleep) return
+    if (first) this.open()
+    else if (this.watchId !== '') void this.update()
+    // Without a name yet, the update follows the first response.
+    else this.scopeNumber = this.scopeNumber === 0n ? 1n : this.scopeNumber
+  }
+
+  retry(): void {
+    this.attempt = 0
+    this.open()
+  }
+
+  /** Nobody looks: let the server rest. */
+  sleep(): void {
+    if (this.asleep || !this.scope) return
+    this.asleep = true
+    this.stop()
+    this.hooks.connection({ state: 'asleep' })
+  }
+
+  wake(): void {
+    if (!this.asleep) return
+    this.asleep = false
+    this.retry()
+  }
+
+  private stop(): void {
+    clearTimeout(this.retryTimer)
+    clearTimeout(this.deadTimer)
+    this.abort?.abort()
+    this.abort = undefined
+    this.watchId = ''
+  }
+
+  private open(): void {
+    this.stop()
+    const abort = new AbortController()
+    this.abort = abort
+    this.scopeNumber = 0n
+    this.hooks.connection({ state: 'connecting' })
+    this.feed()
+    void this.read(abort)
+  }
+
+  private feed(): void {
+    clearTimeout(this.deadTimer)
+    this.deadTimer = setTimeout(
+      () => this.failed(new ConnectError('no sign of life for 30 s', Code.Unavailable)),
+      DEAD_MS,
+    )
+  }
+
+  private async read(abort: AbortController): Promise<void> {
+    try {
+      const request = { scope: this.scope }
+      for await (const response of this.client.watch(request, { signal: abort.signal })) {
+        if (abort.signal.aborted) return
+        this.feed()
+        this.receive(response)
+      }
+      if (!abort.signal.aborted)
+        this.failed(new ConnectError('the server ended the stream', Code.Unavailable))
+    } catch (error) {
+      if (!abort.signal.aborted) this.failed(ConnectError.from(error))
+    }
+  }
+
+  private receive(response: WatchResponse): void {
+    if (response.event.case === 'started') {
+      this.watchId = response.event.value.watchId
+      this.attempt = 0
+      this.hooks.connection({ state: 'live' })
+      this.hooks.opened()
+      if (this.scopeNumber > 0n) {
+        this.scopeNumber = 0n
+        void this.update()
+      }
+      return
+    }
+    if (response.event.case !== 'heartbeat' && response.scopeNumber < this.scopeNumber) return
+    this.hooks.response(response)
+  }
+
+  private async update(): Promise<void> {
+    const watchId = this.watchId
+    const scopeNumber = ++this.scopeNumber
+    try {
+      await this.client.updateWatch({ watchId, scope: this.scope, scopeNumber })
+    } catch (error) {
+      if (this.watchId !== watchId) return
+      const cause = ConnectError.from(error)
+      // The watch has ended, or this call went to a server that does not hold it: a new one starts with the new scope.
+      if (cause.code === Code.NotFound) this.open()
+      else this.failed(cause)
+    }
+  }
+
+  private failed(error: ConnectError): void {
+    this.stop()
+    if (error.code === Code.Unauthenticated) {
+      this.hooks.connection({ state: 'signed-out' })
+      return
+    }
+    if (error.code === Code.PermissionDenied) {
+      this.hooks.connection({ state: 'denied', error: error.rawMessage })
+      return
+    }
+    if (error.code === Code.NotFound && this.scope?.topologyId) {
+      this.scope = { ...this.scope, topologyId: '', nodes: [] }
+      this.hooks.missing()
+      this.open()
+      return
+    }
+    const wait = backoff(this.attempt++)
+    this.hooks.connection({
+      state: 'reconnecting',
+      retryAt: Date.now() + wait,
+      error: explain(error),
+      attempt: this.attempt,
+    })
+    this.retryTimer = setTimeout(() => this.open(), wait)
+  }
+}
+
+/** A cause that helps: browsers call every network error "Failed to fetch". */
+export function explain(error: ConnectError): string {
+  if (/failed to fetch|networkerror|load failed|network error/i.test(error.rawMessage))
+    return 'the server cannot be reached'
+  return error.rawMessage || Code[error.code]
+}
+
+export type { WatchScope }
