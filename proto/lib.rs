@@ -28,3 +28,15 @@ package! {
     tenant "weft.tenant.v1"
     users "weft.users.v1"
 }
+
+/// `weft.query.v1` as its server speaks it: nodes in bulk messages are bytes that are encoded already. The same on the
+/// wire as [`query::v1`].
+pub mod encoded {
+    /// See [`crate::query`].
+    pub mod query {
+        /// Version 1.
+        pub mod v1 {
+            include!(concat!(env!("OUT_DIR"), "/encoded/weft.query.v1.rs"));
+        }
+    }
+}

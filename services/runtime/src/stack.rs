@@ -41,7 +41,7 @@ impl Mesh {
 
     /// Also serves this generated server.
     #[must_use]
-    pub fn add<S>(mut self, server: S) -> Self
+    pub fn with<S>(mut self, server: S) -> Self
     where
         S: Service<http::Request<tonic::body::Body>, Error = Infallible>
             + NamedService
@@ -107,7 +107,34 @@ where
     S::Response: axum::response::IntoResponse,
     S::Future: Send + 'static,
 {
-    let router = stacked(Routes::new(server).prepare().into_axum_router(), rt);
+    channel(Routes::new(server), rt)
+}
+
+/// As [`local`], to two servers of one process behind one channel.
+pub fn local_pair<A, B>(one: A, other: B, rt: &Runtime) -> Channel
+where
+    A: Service<http::Request<tonic::body::Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    A::Response: axum::response::IntoResponse,
+    A::Future: Send + 'static,
+    B: Service<http::Request<tonic::body::Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B::Response: axum::response::IntoResponse,
+    B::Future: Send + 'static,
+{
+    channel(Routes::new(one).add_service(other), rt)
+}
+
+fn channel(routes: Routes, rt: &Runtime) -> Channel {
+    let router = stacked(routes.prepare().into_axum_router(), rt);
     match rt.config.wiring {
         Wiring::Direct => Channel::local(tower::service_fn(move |request| {
             call(router.clone(), request)

@@ -1,0 +1,322 @@
+//! One rendering for all who watch the same nodes in the same form.
+//!
+//! A hub keeps every node encoded, with the version in which it came and last changed. What a watcher is sent is worked
+//! out from the version it has: there is no queue per watcher, and one that comes late gets all it missed at once.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use report::view::Selection;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::convert;
+use crate::tenant::{Reading, Tenant, Version};
+
+/// Removals remembered for watchers that come back; older versions get everything anew.
+const REMOVALS: usize = 20_000;
+
+/// How nodes are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    /// Protobuf `NodeSummary` with this much in it.
+    Proto(convert::Detail),
+    /// Scope's JSON.
+    Json,
+}
+
+/// What is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Subject {
+    pub(crate) topology: String,
+    pub(crate) selection: Selection,
+    pub(crate) form: Form,
+}
+
+/// The hubs of one tenant.
+#[derive(Debug)]
+pub(crate) struct Hubs {
+    interval: Duration,
+    hubs: Mutex<HashMap<Subject, Weak<Hub>>>,
+}
+
+/// The nodes of one subject.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+    /// Unique per hub, so that a version of another one is not mistaken for one of this.
+    id: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nodes: BTreeMap<Vec<u8>, Node>,
+    removed: VecDeque<(u64, Vec<u8>)>,
+    /// Versions below this one cannot be caught up from.
+    floor: u64,
+    version: u64,
+    rendered: Option<Version>,
+    warnings: Vec<String>,
+    at: i64,
+    /// The change that was worked out last, for the other watchers that ask for the same.
+    last: Option<(u64, Arc<Change>)>,
+}
+
+#[derive(Debug)]
+struct Node {
+    fingerprint: u64,
+    encoded: Bytes,
+    came: u64,
+    changed: u64,
+}
+
+/// What a watcher is to be told.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) reset: bool,
+    pub(crate) added: Vec<Bytes>,
+    pub(crate) updated: Vec<Bytes>,
+    pub(crate) removed: Vec<Vec<u8>>,
+    pub(crate) version: u64,
+    /// The moment that is shown, in Unix nanoseconds.
+    pub(crate) at: i64,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Change {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.reset && self.added.is_empty() && self.updated.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl Hubs {
+    pub(crate) fn new(interval: Duration) -> Self {
+        Hubs {
+            interval,
+            hubs: Mutex::default(),
+        }
+    }
+}
+
+/// The hub of this subject, rendered at least once. NOT_FOUND: no such topology.
+pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<Hub>, Status> {
+    let (hub, is_new) = {
+        let hubs = &tenant.hubs;
+        let mut known = hubs.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, hub| hub.strong_count() > 0);
+        match known.get(&subject).and_then(Weak::upgrade) {
+            Some(hub) => (hub, false),
+            None => {
+                let hub = Arc::new(Hub {
+                    state: Mutex::default(),
+                    version: watch::Sender::new(0),
+                    id: rand::random(),
+                });
+                known.insert(subject.clone(), Arc::downgrade(&hub));
+                (hub, true)
+            }
+        }
+    };
+    render(tenant, &hub, &subject).await?;
+    if is_new {
+        let (tenant, hub) = (Arc::clone(tenant), Arc::downgrade(&hub));
+        tokio::spawn(keep_fresh(tenant, hub, subject));
+    }
+    Ok(hub)
+}
+
+/// Renders whenever reports came or expired, until nobody watches.
+async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
+    let mut arrivals = tenant.arrivals();
+    let interval = tenant.hubs.interval;
+    loop {
+        let Some(strong) = hub.upgrade() else { return };
+        arrivals.mark_unchanged();
+        let started = Instant::now();
+        let Ok(next_expiry) = render(&tenant, &strong, &subject).await else {
+            return;
+        };
+        drop(strong);
+        tokio::time::sleep_until(started + interval).await;
+        tokio::select! {
+            _ = arrivals.changed() => {}
+            () = tokio::time::sleep(next_expiry) => {}
+        }
+    }
+}
+
+/// Brings a hub up to date; how long until something expires.
+async fn render(
+    tenant: &Arc<Tenant>,
+    hub: &Arc<Hub>,
+    subject: &Subject,
+) -> Result<Duration, Status> {
+    /// Looked at anew this often in any case, so that a hub notices that nobody watches it any more.
+    const AT_MOST: Duration = Duration::from_secs(1);
+    let (hub_there, subject) = (Arc::clone(hub), subject.clone());
+    tenant
+        .read(move |reading| {
+            let wait = reading.next_expiry.map(|at| at.saturating_sub(reading.now));
+            let wait = wait.map(|w| Duration::from_nanos(u64::try_from(w).unwrap_or(0)));
+            let known = hub_there.update(reading, &subject);
+            known.then_some(wait.unwrap_or(AT_MOST).min(AT_MOST))
+        })
+        .await?
+        .ok_or_else(|| Status::not_found("there is no such topology"))
+}
+
+impl Hub {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes when there is something new.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Names a version of this hub for others to keep.
+    pub(crate) fn name(&self, version: u64) -> String {
+        format!("{:016x}-{version}", self.id)
+    }
+
+    /// The version of this name, if it is one of this hub's.
+    pub(crate) fn version_of(&self, name: &str) -> Option<u64> {
+        let (id, version) = name.split_once('-')?;
+        (u64::from_str_radix(id, 16) == Ok(self.id)).then(|| version.parse().ok())?
+    }
+
+    /// What changed since this version, or everything.
+    pub(crate) fn since(&self, version: Option<u64>) -> Arc<Change> {
+        let mut state = self.lock();
+        let from = version.filter(|&v| v >= state.floor && v <= state.version);
+        let key = from.map_or(u64::MAX, |v| v);
+        if let Some((last_key, change)) = &state.last
+            && *last_key == key
+            && change.version == state.version
+        {
+            return Arc::clone(change);
+        }
+        let change = Arc::new(state.since(from));
+        state.last = Some((key, Arc::clone(&change)));
+        change
+    }
+
+    /// Takes over what is rendered now; false if there is no such topology.
+    fn update(&self, reading: Reading<'_>, subject: &Subject) -> bool {
+        let mut state = self.lock();
+        if state.rendered == Some(reading.version) {
+            return true;
+        }
+        let Reading {
+            view,
+            symbols,
+            version: rendered,
+            now,
+            warnings,
+            ..
+        } = reading;
+        let Some(summaries) = view.topology(symbols, &subject.topology, &subject.selection) else {
+            return false;
+        };
+        let version = state.version + 1;
+        let mut changed = state.rendered.is_none() || state.warnings != warnings;
+        let mut kept = BTreeMap::new();
+        let mut before = std::mem::take(&mut state.nodes);
+        for summary in summaries {
+            let fingerprint = summary.fingerprint();
+            let (id, known) = match before.remove_entry(summary.id.as_ref()) {
+                Some((id, known)) => (id, Some(known)),
+                None => (summary.id.to_vec(), None),
+            };
+            let node = match known {
+                Some(node) if node.fingerprint == fingerprint => node,
+                Some(node) => {
+                    let encoded = encode(&summary, subject.form);
+                    let differs = encoded != node.encoded;
+                    changed |= differs;
+                    Node {
+                        fingerprint,
+                        encoded,
+                        came: node.came,
+                        changed: if differs { version } else { node.changed },
+                    }
+                }
+                None => {
+                    changed = true;
+                    Node {
+                        fingerprint,
+                        encoded: encode(&summary, subject.form),
+                        came: version,
+                        changed: version,
+                    }
+                }
+            };
+            kept.insert(id, node);
+        }
+        changed |= !before.is_empty();
+        state.nodes = kept;
+        state.forget(before.into_keys(), version);
+        state.rendered = Some(rendered);
+        state.warnings = warnings;
+        state.at = now;
+        if changed {
+            state.version = version;
+            drop(state);
+            self.version.send_replace(version);
+        }
+        true
+    }
+}
+
+impl State {
+    fn forget(&mut self, gone: impl Iterator<Item = Vec<u8>>, version: u64) {
+        self.removed.extend(gone.map(|id| (version, id)));
+        while self.removed.len() > REMOVALS {
+            if let Some((version, _)) = self.removed.pop_front() {
+                self.floor = version;
+            }
+        }
+    }
+
+    fn since(&self, from: Option<u64>) -> Change {
+        let mut change = Change {
+            reset: from.is_none(),
+            version: self.version,
+            at: self.at,
+            warnings: self.warnings.clone(),
+            ..Change::default()
+        };
+        let Some(from) = from else {
+            change.added = self.nodes.values().map(|n| n.encoded.clone()).collect();
+            return change;
+        };
+        for node in self.nodes.values() {
+            if node.came > from {
+                change.added.push(node.encoded.clone());
+            } else if node.changed > from {
+                change.updated.push(node.encoded.clone());
+            }
+        }
+        let removed = self.removed.iter().filter(|(v, _)| *v > from);
+        change.removed = removed.map(|(_, id)| id.clone()).collect();
+        change.removed.sort();
+        change.removed.dedup();
+        change
+    }
+}
+
+fn encode(summary: &report::summary::Summary<'_>, form: Form) -> Bytes {
+    match form {
+        Form::Proto(detail) => convert::encode_summary(summary, detail),
+        Form::Json => {
+            let mut out = Vec::with_capacity(512);
+            report::scope_json::write_summary(&mut out, summary);
+            out.into()
+        }
+    }
+}

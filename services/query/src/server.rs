@@ -1,0 +1,329 @@
+use std::pin::Pin;
+use std::time::Duration;
+
+use client::Caller;
+use proto::encoded::query::v1 as pb;
+use proto::encoded::query::v1::query_service_server::QueryService;
+use proto::tenant::v1::Permission;
+use report::encode::{self, Censor};
+use report::search;
+use runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::convert::{self, Detail};
+use crate::hub::{self, Change, Form, Hub, Subject};
+use crate::scope::{Chunks, chunks, interval};
+use crate::selection::{Past, check_node_id, selection};
+use crate::tenants::Tenants;
+use crate::watch::{self, Watches};
+
+/// Milliseconds between two responses of WatchTopology.
+const DEFAULT_INTERVAL: u32 = 250;
+const QUERY_BYTES: usize = 512;
+/// Default and bound of the nodes per topology that a search returns.
+const MATCHES: (u32, u32) = (100, 1000);
+const MATCHED_FIELDS: usize = 8;
+const VALUE_CHARS: usize = 200;
+
+/// The service.
+#[derive(Debug)]
+pub struct Query {
+    tenants: Tenants,
+    watches: Watches,
+}
+
+impl Query {
+    pub(crate) fn new(tenants: Tenants, rt: &Runtime) -> Self {
+        Query {
+            tenants,
+            watches: Watches::new(rt.shutdown.clone()),
+        }
+    }
+}
+
+pub(crate) fn no_topology() -> Status {
+    Status::not_found("there is no such topology")
+}
+
+#[tonic::async_trait]
+impl QueryService for Query {
+    async fn list_topologies(
+        &self,
+        request: Request<pb::ListTopologiesRequest>,
+    ) -> Result<Response<pb::ListTopologiesResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let selection = selection(request.into_inner().selection, &caller, Past::Refuse)?;
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let topologies = tenant
+            .read(move |r| convert::topologies(&r.view.topologies(r.symbols, &selection)))
+            .await?;
+        Ok(Response::new(pb::ListTopologiesResponse { topologies }))
+    }
+
+    async fn get_topology(
+        &self,
+        request: Request<pb::GetTopologyRequest>,
+    ) -> Result<Response<pb::GetTopologyResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        let detail = Detail::from(request.view());
+        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let (tenant, mut warnings) = self.tenants.fresh(&caller.org_id).await;
+        let nodes = tenant.read(move |r| {
+            let nodes = r
+                .view
+                .topology(r.symbols, &request.topology_id, &selection)?;
+            let nodes = nodes.map(|node| convert::encode_summary(&node, detail));
+            Some((nodes.collect(), r.warnings))
+        });
+        let (nodes, cut) = nodes.await?.ok_or_else(no_topology)?;
+        warnings.extend(cut);
+        Ok(Response::new(pb::GetTopologyResponse { nodes, warnings }))
+    }
+
+    type WatchTopologyStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchTopologyResponse, Status>> + Send>>;
+
+    async fn watch_topology(
+        &self,
+        request: Request<pb::WatchTopologyRequest>,
+    ) -> Result<Response<Self::WatchTopologyStream>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        let form = Form::Proto(request.view().into());
+        let interval = interval(request.interval_ms, DEFAULT_INTERVAL)?;
+        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let (tenant, warnings) = self.tenants.fresh(&caller.org_id).await;
+        let subject = Subject {
+            topology: request.topology_id,
+            selection,
+            form,
+        };
+        let hub = hub::join(&tenant, subject).await?;
+        let from = hub.version_of(&request.resume_from);
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let mut versions = hub.versions();
+            let mut from = from;
+            while let Ok(permit) = sender.reserve().await {
+                tenant.touch();
+                versions.mark_unchanged();
+                let change = hub.since(from);
+                from = Some(change.version);
+                if !change.is_empty() {
+                    permit.send(Ok(nodes(&hub, &change, &warnings)));
+                    tokio::time::sleep(interval).await;
+                }
+                tokio::select! {
+                    () = sender.closed() => return,
+                    // A tenant that is watched is one that is read, however quiet it is.
+                    () = tokio::time::sleep(Duration::from_secs(20)) => {}
+                    changed = versions.changed() => if changed.is_err() { return },
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn get_node(
+        &self,
+        request: Request<pb::GetNodeRequest>,
+    ) -> Result<Response<pb::GetNodeResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        check_node_id(request.node_id.as_bytes())?;
+        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let node = tenant.read(move |r| {
+            let (topology, id) = (&request.topology_id, request.node_id.as_bytes());
+            let details = r.view.node(r.symbols, topology, id, &selection)?;
+            Some(convert::details(&details))
+        });
+        let node = node.await?;
+        let node = node.ok_or_else(|| Status::not_found("there is no such node right now"))?;
+        Ok(Response::new(pb::GetNodeResponse { node: Some(node) }))
+    }
+
+    type GetReportStream = Chunks<pb::GetReportResponse>;
+
+    async fn get_report(
+        &self,
+        request: Request<pb::GetReportRequest>,
+    ) -> Result<Response<Self::GetReportStream>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        let encoding = request.encoding();
+        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let censor = Censor {
+            command_lines: selection.hide_command_line_arguments,
+            environment: selection.hide_environment_variables,
+        };
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let bytes = tenant.read(move |r| {
+            let mut out = Vec::new();
+            match encoding {
+                pb::ReportEncoding::Msgpack => {
+                    encode::msgpack(r.report, r.symbols, censor, &mut out);
+                }
+                pb::ReportEncoding::Json | pb::ReportEncoding::Unspecified => {
+                    encode::json(r.report, r.symbols, censor, &mut out);
+                }
+            }
+            out
+        });
+        let bytes = bytes.await?;
+        Ok(Response::new(chunks(bytes, |chunk| {
+            pb::GetReportResponse { chunk }
+        })))
+    }
+
+    async fn list_probes(
+        &self,
+        request: Request<pb::ListProbesRequest>,
+    ) -> Result<Response<pb::ListProbesResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        if request.get_ref().at.is_some() {
+            return Err(Status::unimplemented(
+                "only the present is kept: leave `at` out",
+            ));
+        }
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let probes = tenant.read(|r| {
+            let probes = r.view.probes(r.symbols);
+            probes.iter().map(convert::probe).collect::<Vec<_>>()
+        });
+        let mut probes = probes.await?;
+        probes.sort_by(|a, b| (&a.id, &a.hostname).cmp(&(&b.id, &b.hostname)));
+        Ok(Response::new(pb::ListProbesResponse { probes }))
+    }
+
+    async fn search(
+        &self,
+        request: Request<pb::SearchRequest>,
+    ) -> Result<Response<pb::SearchResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        if request.query.len() > QUERY_BYTES {
+            return Err(Status::invalid_argument(
+                "the query is longer than 512 bytes",
+            ));
+        }
+        let query = search::Query::parse(&request.query)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let limit = match request.limit {
+            0 => MATCHES.0,
+            n => n.min(MATCHES.1),
+        } as usize;
+        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let topologies = tenant.read(move |r| {
+            let mut found = Vec::new();
+            for id in report::catalogue::topology_ids() {
+                let Some(nodes) = r.view.topology(r.symbols, id, &selection) else {
+                    continue;
+                };
+                let matches = matches(nodes, &query, limit, id);
+                if matches.total > 0 {
+                    found.push(matches);
+                }
+            }
+            found
+        });
+        Ok(Response::new(pb::SearchResponse {
+            topologies: topologies.await?,
+        }))
+    }
+
+    async fn get_timeline(
+        &self,
+        request: Request<pb::GetTimelineRequest>,
+    ) -> Result<Response<pb::GetTimelineResponse>, Status> {
+        Caller::of(&request, Permission::View)?;
+        Err(Status::unimplemented(
+            "only the present is kept: there is no timeline yet",
+        ))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<pb::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let scope = watch::check(request.into_inner().scope, &caller)?;
+        let stream = watch::start(&self.watches, self.tenants.clone(), caller, scope);
+        Ok(Response::new(stream))
+    }
+
+    async fn update_watch(
+        &self,
+        request: Request<pb::UpdateWatchRequest>,
+    ) -> Result<Response<pb::UpdateWatchResponse>, Status> {
+        let caller = Caller::of(&request, Permission::View)?;
+        let request = request.into_inner();
+        let scope = watch::check(request.scope, &caller)?;
+        self.watches.update(
+            &caller.org_id,
+            &request.watch_id,
+            request.scope_number,
+            scope,
+        )?;
+        Ok(Response::new(pb::UpdateWatchResponse {}))
+    }
+}
+
+/// A change as a message; the nodes in it are shared with every other watcher.
+pub(crate) fn nodes(hub: &Hub, change: &Change, more: &[String]) -> pb::WatchTopologyResponse {
+    pb::WatchTopologyResponse {
+        reset: change.reset,
+        added: change.added.clone(),
+        updated: change.updated.clone(),
+        removed_ids: change.removed.iter().map(|id| convert::text(id)).collect(),
+        version: hub.name(change.version),
+        at: Some(prost_types::Timestamp {
+            seconds: change.at.div_euclid(1_000_000_000),
+            nanos: i32::try_from(change.at.rem_euclid(1_000_000_000)).unwrap_or(0),
+        }),
+        warnings: change.warnings.iter().chain(more).cloned().collect(),
+    }
+}
+
+fn matches<'a>(
+    nodes: impl Iterator<Item = report::summary::Summary<'a>>,
+    query: &search::Query,
+    limit: usize,
+    topology: &str,
+) -> pb::TopologyMatches {
+    let mut total = 0;
+    let mut found = Vec::new();
+    for node in nodes {
+        let Some(fields) = query.matches(&node) else {
+            continue;
+        };
+        total += 1;
+        if found.len() == limit {
+            continue;
+        }
+        let fields = fields.iter().take(MATCHED_FIELDS);
+        let fields = fields.map(|field| pb::MatchedField {
+            label: convert::text(field.label.as_ref()),
+            value: convert::text(field.value.as_ref())
+                .chars()
+                .take(VALUE_CHARS)
+                .collect(),
+        });
+        found.push(pb::NodeMatch {
+            fields: fields.collect(),
+            node: Some(convert::summary(&node, Detail::Table)),
+        });
+    }
+    pb::TopologyMatches {
+        topology_id: topology.to_owned(),
+        total,
+        nodes: found,
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use http::{HeaderValue, Uri};
+use runtime::telemetry;
+
+/// See what runs on your hosts and what talks to what.
+///
+/// `weft up` runs everything in one process and shows this machine. Each service can also run by itself, and finds the
+/// others by address.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every service in this process, and a probe of this machine
+    Up(Up),
+    /// Run the probe: report this machine's processes, connections and containers
+    Probe(Probe),
+    /// Run the edge: the public port
+    Authfe(Authfe),
+    /// Run users: who callers are
+    Users(Service),
+    /// Run collection: where reports go
+    Collection(Service),
+    /// Run query: where views come from
+    Query(Query),
+    /// Run controls: the way to probes
+    Controls(Service),
+    /// Run pipes: byte streams between users and hosts
+    Pipes(Service),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Log {
+    /// What to log: error, warn, info, debug, or per module as in `info,query=debug`
+    #[arg(long = "log", global = true, env = "WEFT_LOG", default_value = "warn")]
+    pub(crate) filter: String,
+
+    /// How log lines look
+    #[arg(
+        long = "log-format",
+        global = true,
+        env = "WEFT_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+impl From<LogFormat> for telemetry::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => telemetry::LogFormat::Text,
+            LogFormat::Json => telemetry::LogFormat::Json,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) edge: Edge,
+
+    /// Do not report this machine
+    #[arg(long, env = "WEFT_NO_PROBE")]
+    pub(crate) no_probe: bool,
+
+    /// How the services reach each other
+    #[arg(long, env = "WEFT_WIRING", default_value = "direct", hide = true)]
+    pub(crate) wiring: Wiring,
+}
+
+/// What the edge needs wherever it runs.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Edge {
+    /// The public port: UI, API, gRPC, gRPC-web, probes
+    #[arg(long, env = "WEFT_LISTEN", default_value = "127.0.0.1:4040")]
+    pub(crate) listen: SocketAddr,
+
+    /// The private port: /metrics, /livez, /readyz
+    #[arg(long, env = "WEFT_ADMIN_LISTEN", default_value = "127.0.0.1:4041")]
+    pub(crate) admin_listen: SocketAddr,
+
+    /// Where everything that must survive a restart is kept
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-data")]
+    pub(crate) data_dir: PathBuf,
+
+    /// A web origin, besides the edge's own, whose pages may use gRPC-web (may be repeated)
+    #[arg(long = "cors-origin", env = "WEFT_CORS_ORIGIN", value_delimiter = ',')]
+    pub(crate) cors_origins: Vec<HeaderValue>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Wiring {
+    /// By calling each other
+    Direct,
+    /// Over HTTP/2 in memory
+    Http2,
+}
+
+impl From<Wiring> for runtime::Wiring {
+    fn from(wiring: Wiring) -> Self {
+        match wiring {
+            Wiring::Direct => runtime::Wiring::Direct,
+            Wiring::Http2 => runtime::Wiring::Http2,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Service {
+    /// The private port: gRPC for the other services, /metrics, /livez, /readyz
+    #[arg(long, env = "WEFT_LISTEN", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// The secret that all services share, 32 bytes in base64; made if it does not exist
+    #[arg(long, env = "WEFT_KEY_FILE", default_value = "weft-data/assertion.key")]
+    pub(crate) key_file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    /// A replica of collection, as http://host:port (may be repeated)
+    #[arg(long, env = "WEFT_COLLECTION", value_delimiter = ',', required = true)]
+    pub(crate) collection: Vec<Uri>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Authfe {
+    #[command(flatten)]
+    pub(crate) edge: Edge,
+
+    /// The secret that all services share, 32 bytes in base64; made if it does not exist
+    #[arg(long, env = "WEFT_KEY_FILE", default_value = "weft-data/assertion.key")]
+    pub(crate) key_file: PathBuf,
+
+    /// The users service, as http://host:port
+    #[arg(long, env = "WEFT_USERS")]
+    pub(crate) users: Uri,
+
+    /// The collection service, as http://host:port
+    #[arg(long, env = "WEFT_COLLECTION")]
+    pub(crate) collection: Uri,
+
+    /// The query service, as http://host:port
+    #[arg(long, env = "WEFT_QUERY")]
+    pub(crate) query: Uri,
+
+    /// The controls service, as http://host:port
+    #[arg(long, env = "WEFT_CONTROLS")]
+    pub(crate) controls: Uri,
+
+    /// The pipes service, as http://host:port
+    #[arg(long, env = "WEFT_PIPES")]
+    pub(crate) pipes: Uri,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Probe {
+    /// Whom to report to: Weft, or Scope's own app
+    #[arg(env = "WEFT_URL", default_value = "http://127.0.0.1:4040")]
+    pub(crate) url: String,
+
+    /// A file that holds the token to report with
+    #[arg(long, env = "WEFT_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Refuse controls: no shells, no stopping of containers
+    #[arg(long, env = "WEFT_NO_CONTROLS")]
+    pub(crate) no_controls: bool,
+}

@@ -1,0 +1,85 @@
+//! One service by itself, its peers behind addresses.
+
+use std::net::SocketAddr;
+
+use client::{Channel, Key};
+use runtime::{Mesh, Runtime, admin};
+
+use crate::args::{Authfe, Query, Service};
+use crate::{signals, up};
+
+pub(crate) async fn users(args: Service) -> anyhow::Result<()> {
+    let rt = start(&args)?;
+    let mesh = Mesh::new().with(users::start(users::Config::default(), &rt));
+    serve("users", args.listen, mesh, &rt).await
+}
+
+pub(crate) async fn collection(args: Service) -> anyhow::Result<()> {
+    let rt = start(&args)?;
+    let service = collection::start(collection::Config::default(), &rt)?;
+    serve("collection", args.listen, Mesh::new().with(service), &rt).await
+}
+
+pub(crate) async fn query(args: Query) -> anyhow::Result<()> {
+    let rt = start(&args.service)?;
+    let peers = query::Peers {
+        collection: args.collection.into_iter().map(Channel::connect).collect(),
+    };
+    let (query, scope) = query::start(query::Config::default(), peers, &rt)?;
+    let mesh = Mesh::new().with(query).with(scope);
+    serve("query", args.service.listen, mesh, &rt).await
+}
+
+pub(crate) async fn controls(args: Service) -> anyhow::Result<()> {
+    let rt = start(&args)?;
+    let mesh = Mesh::new().with(controls::start(&rt)?);
+    serve("controls", args.listen, mesh, &rt).await
+}
+
+pub(crate) async fn pipes(args: Service) -> anyhow::Result<()> {
+    let rt = start(&args)?;
+    let mesh = Mesh::new().with(pipes::start(&rt)?);
+    serve("pipes", args.listen, mesh, &rt).await
+}
+
+pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
+    let rt = Runtime::new(runtime::Config::default(), Key::open(&args.key_file)?);
+    signals::cancel_on_signal(rt.shutdown.clone())?;
+    let public = up::bind(args.edge.listen, "--listen").await?;
+    let private = up::bind(args.edge.admin_listen, "--admin-listen").await?;
+    let address = public.local_addr()?;
+    let peers = authfe::Peers {
+        users: Channel::connect(args.users),
+        collection: Channel::connect(args.collection),
+        query: Channel::connect(args.query),
+        controls: Channel::connect(args.controls),
+        pipes: Channel::connect(args.pipes),
+    };
+    let edge = up::edge(&args.edge, peers, &rt).await?;
+    up::listen("private port", private, admin::router(&rt), &rt);
+    up::listen("public port", public, edge, &rt);
+    println!("authfe is ready: http://{address}");
+    rt.drained().await;
+    Ok(())
+}
+
+fn start(args: &Service) -> anyhow::Result<Runtime> {
+    let rt = Runtime::new(runtime::Config::default(), Key::open(&args.key_file)?);
+    signals::cancel_on_signal(rt.shutdown.clone())?;
+    Ok(rt)
+}
+
+async fn serve(
+    name: &'static str,
+    address: SocketAddr,
+    mesh: Mesh,
+    rt: &Runtime,
+) -> anyhow::Result<()> {
+    let listener = up::bind(address, "--listen").await?;
+    let address = listener.local_addr()?;
+    let router = mesh.into_router(rt).await.merge(admin::router(rt));
+    up::listen(name, listener, router, rt);
+    println!("{name} is ready: http://{address}");
+    rt.drained().await;
+    Ok(())
+}
