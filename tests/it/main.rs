@@ -1,0 +1,25 @@
+//! The system tests, in one binary.
+
+mod controls;
+mod crates;
+mod help;
+mod hostile;
+mod recorded;
+mod views;
+mod whole_process;
+
+use tests::{Sandbox, Topology};
+
+/// Runs a scenario on a Weft of its own in each topology.
+async fn everywhere<F>(scenario: F) -> anyhow::Result<()>
+where
+    F: AsyncFn(&Sandbox) -> anyhow::Result<()>,
+{
+    for topology in [Topology::Direct, Topology::Http2, Topology::Processes] {
+        let sandbox = Sandbox::start(topology).await?;
+        scenario(&sandbox)
+            .await
+            .map_err(|error| error.context(format!("in topology {topology:?}")))?;
+    }
+    Ok(())
+}
