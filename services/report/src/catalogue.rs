@@ -98,7 +98,11 @@ const SYSTEM: GroupSpec = GroupSpec {
     options: &[
         ("all", "All", None),
         ("system", "System containers", Some(Filter::System)),
-        ("application", "Application containers", Some(Filter::Application)),
+        (
+            "application",
+            "Application containers",
+            Some(Filter::Application),
+        ),
     ],
 };
 
@@ -295,7 +299,11 @@ impl Spec {
     ) -> Vec<OptionGroup<'a>> {
         let mut groups: Vec<OptionGroup<'a>> = self.groups.iter().map(fixed_group).collect();
         for (has, names, none_label) in [
-            (self.has_namespaces, &namespaces.kubernetes, "All Namespaces"),
+            (
+                self.has_namespaces,
+                &namespaces.kubernetes,
+                "All Namespaces",
+            ),
             (self.has_stacks, &namespaces.swarm, "All Stacks"),
         ] {
             if has && !names.is_empty() {

@@ -26,13 +26,17 @@ impl Selection {
             return Filters::new();
         }
         let groups = groups.iter();
-        groups.filter_map(|group| self.group_filters(group)).collect()
+        groups
+            .filter_map(|group| self.group_filters(group))
+            .collect()
     }
 
     /// `None` if the group lets everything pass, which it also does for values that it does not have.
     fn group_filters(&self, group: &OptionGroup<'_>) -> Option<Vec<Filter>> {
         let chosen = self.options.iter().find(|(id, _)| id == group.id);
-        let chosen = chosen.map(|(_, values)| values.as_slice()).unwrap_or_default();
+        let chosen = chosen
+            .map(|(_, values)| values.as_slice())
+            .unwrap_or_default();
         let chosen: Vec<&str> = match (group.multiple, chosen) {
             (_, []) => vec![group.default_value],
             (false, [first, ..]) => vec![first],
@@ -101,7 +105,10 @@ mod tests {
         check(&[], &[&[Filter::Running]]);
         check(&[("foo", &["bar"])], &[&[Filter::Running]]);
         check(&[("stopped", &[])], &[&[Filter::Running]]);
-        check(&[("stopped", &["stopped", "running"])], &[&[Filter::Stopped]]);
+        check(
+            &[("stopped", &["stopped", "running"])],
+            &[&[Filter::Stopped]],
+        );
         check(&[("stopped", &["both"])], &[]);
     }
 
@@ -114,9 +121,18 @@ mod tests {
 
     #[test]
     fn unions_split_at_commas() {
-        check(&[("stopped", &["both"]), ("namespace", &["b,a"])], &[&[Filter::Application, Filter::System]]);
-        check(&[("stopped", &["both"]), ("namespace", &["b", "a"])], &[&[Filter::Application, Filter::System]]);
-        check(&[("namespace", &["b,x"])], &[&[Filter::Running], &[Filter::System]]);
+        check(
+            &[("stopped", &["both"]), ("namespace", &["b,a"])],
+            &[&[Filter::Application, Filter::System]],
+        );
+        check(
+            &[("stopped", &["both"]), ("namespace", &["b", "a"])],
+            &[&[Filter::Application, Filter::System]],
+        );
+        check(
+            &[("namespace", &["b,x"])],
+            &[&[Filter::Running], &[Filter::System]],
+        );
     }
 
     #[test]

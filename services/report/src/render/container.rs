@@ -101,7 +101,10 @@ impl Render<'_> {
         if silent.iter().any(|&key| facts.latest(node, key).is_some()) {
             return;
         }
-        for &address in facts.set(node, keys.container_ips_with_scopes).unwrap_or(&[]) {
+        for &address in facts
+            .set(node, keys.container_ips_with_scopes)
+            .unwrap_or(&[])
+        {
             let id = self.symbols.bytes(address);
             let Some((_, address)) = node_id::split(id) else {
                 continue;
@@ -166,7 +169,9 @@ impl Render<'_> {
             self.keys.image_role,
         ];
         let facts = keys.into_iter();
-        let latest = facts.filter_map(|key| Some((key, image.latest(key)?))).collect();
+        let latest = facts
+            .filter_map(|key| Some((key, image.latest(key)?)))
+            .collect();
         let parent = self.named_image(name);
         let place = Arena::mark(&self.arena.images);
         self.arena.images.push(Image { latest, parent });
@@ -183,8 +188,13 @@ impl Render<'_> {
     /// Containers by the host name they see.
     pub(crate) fn containers_by_hostname(&mut self) -> Rendering {
         let containers = self.stage(Stage::NamedContainers);
-        let (name, topology) = (self.keys.container_hostname, self.keys.group_container_hostname);
-        let groups = self.group(&containers, topology, |facts, node| facts.latest(node, name));
+        let (name, topology) = (
+            self.keys.container_hostname,
+            self.keys.group_container_hostname,
+        );
+        let groups = self.group(&containers, topology, |facts, node| {
+            facts.latest(node, name)
+        });
         self.with_containers(&groups)
     }
 
@@ -223,7 +233,9 @@ impl Render<'_> {
         self.select(&mut builder, Kind::ContainerImage, false);
         let topology = self.keys.kind(Kind::ContainerImage);
         let ids: hashbrown::HashMap<Sym, Sym> = ids.into_iter().flatten().collect();
-        self.group_into(&mut builder, &containers, topology, |_, node| ids.get(&node.id).copied());
+        self.group_into(&mut builder, &containers, topology, |_, node| {
+            ids.get(&node.id).copied()
+        });
         builder.finish(self)
     }
 
@@ -303,7 +315,6 @@ fn published_port(text: &[u8]) -> Option<(&[u8], &[u8])> {
 fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|b| b.is_ascii_digit()).count()
 }
-
 
 #[cfg(test)]
 mod tests {

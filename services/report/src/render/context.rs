@@ -9,7 +9,7 @@ use crate::render::facts::Facts;
 use crate::render::keys::Keys;
 use crate::render::scratch::Scratch;
 use crate::render::stages::Stages;
-use crate::symbol::{Sym, Symbols};
+use crate::symbol::Symbols;
 
 /// Tables that steps borrow one after the other.
 #[derive(Debug, Default)]
@@ -134,7 +134,10 @@ impl Render<'_> {
         let inputs = &mut self.scratches.inputs;
         inputs.clear(self.symbols.len());
         for (i, &index) in input.nodes.iter().enumerate() {
-            inputs.insert(self.arena.node(index).id, u32::try_from(i).unwrap_or(u32::MAX));
+            inputs.insert(
+                self.arena.node(index).id,
+                u32::try_from(i).unwrap_or(u32::MAX),
+            );
         }
         for (i, &index) in input.nodes.iter().enumerate() {
             let outputs = mapping.outputs(i);
@@ -205,9 +208,5 @@ impl Render<'_> {
             node.adjacency = Arena::span_since(&self.arena.adjacency, start);
             *index = self.arena.push(node);
         }
-    }
-
-    pub(crate) fn intern(&mut self, parts: &[&[u8]]) -> Sym {
-        self.symbols.intern(parts.concat())
     }
 }

@@ -51,7 +51,7 @@ impl ReportNode {
 }
 
 /// An index into the arena's nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NodeIndex(pub(crate) u32);
 
 /// What a node contains.

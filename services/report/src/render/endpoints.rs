@@ -44,7 +44,12 @@ struct Address {
 }
 
 impl Endpoints {
-    pub(crate) fn new(report: &Report, keys: &Keys, symbols: &mut Symbols, places: &mut Scratch) -> Self {
+    pub(crate) fn new(
+        report: &Report,
+        keys: &Keys,
+        symbols: &mut Symbols,
+        places: &mut Scratch,
+    ) -> Self {
         let mut endpoints = Endpoints::default();
         let nodes = &report.topology(Kind::Endpoint).nodes;
         places.clear(symbols.len());
@@ -208,7 +213,9 @@ impl Render<'_> {
         let (symbols, inputs) = (&mut *self.symbols, &mut self.scratches.inputs);
         let endpoints = &mut self.stages.endpoints;
         endpoints
-            .get_or_insert_with(|| std::sync::Arc::new(Endpoints::new(report, keys, symbols, inputs)))
+            .get_or_insert_with(|| {
+                std::sync::Arc::new(Endpoints::new(report, keys, symbols, inputs))
+            })
             .clone()
     }
 }

@@ -66,7 +66,11 @@ impl<'a> Facts<'a> {
     }
 
     /// The ids of the node's parents in this topology; only `host` parents can come twice.
-    pub(crate) fn parents(self, node: &Drawn, topology: Sym) -> impl Iterator<Item = Sym> + use<'a> {
+    pub(crate) fn parents(
+        self,
+        node: &Drawn,
+        topology: Sym,
+    ) -> impl Iterator<Item = Sym> + use<'a> {
         let image = node
             .image
             .filter(|_| topology == self.keys.kind(Kind::ContainerImage));

@@ -32,8 +32,7 @@ pub(crate) enum Filter {
 
 impl Filter {
     /// Whether pseudo nodes need to pass, too.
-    #[must_use]
-    pub fn applies_to_pseudo(self) -> bool {
+    pub(crate) fn applies_to_pseudo(self) -> bool {
         self == Filter::NotPseudo
     }
 }
@@ -100,7 +99,10 @@ impl Predicates<'_> {
 
     fn is_application(&self, facts: Facts<'_>, node: &Drawn) -> bool {
         let keys = facts.keys;
-        let fact = |key| self.symbols.bytes(facts.latest(node, key).unwrap_or_default());
+        let fact = |key| {
+            self.symbols
+                .bytes(facts.latest(node, key).unwrap_or_default())
+        };
         let image = fact(keys.image_name).split(|&b| b == b':').next();
         let image = image.unwrap_or_default();
         !is_system_container(fact(keys.container_name))

@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn registry_and_tag_are_cut() {
-        let check = |name: &str, want: &str| assert_eq!(without_tag(name.as_bytes()), want.as_bytes());
+        let check =
+            |name: &str, want: &str| assert_eq!(without_tag(name.as_bytes()), want.as_bytes());
         check("nginx", "nginx");
         check("nginx:1.2", "nginx");
         check("org/nginx:1", "org/nginx");

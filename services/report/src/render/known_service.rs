@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn services_need_a_label_before_the_domain() {
-        let check = |name: &str, want: bool| assert_eq!(is_known_service(name.as_bytes()), want, "{name}");
+        let check =
+            |name: &str, want: bool| assert_eq!(is_known_service(name.as_bytes()), want, "{name}");
         check("s3.amazonaws.com", true);
         check("storage.googleapis.com", true);
         check("a.b.cloudapp.azure.com", true);

@@ -113,7 +113,10 @@ mod tests {
         };
         let merged = merge_nodes(&a, &b);
         assert_eq!(merged.id, Sym(1));
-        assert_eq!(merged.latest, [fact(4, 40, 1), fact(5, 51, 2), fact(6, 60, 9)]);
+        assert_eq!(
+            merged.latest,
+            [fact(4, 40, 1), fact(5, 51, 2), fact(6, 60, 9)]
+        );
         assert_eq!(merged.set(Sym(7)), [Sym(1), Sym(2), Sym(3)]);
         assert!(!merged.stale);
     }

@@ -130,7 +130,15 @@ mod tests {
 
     #[test]
     fn host_bits_and_nonsense_are_ignored() {
-        let n = networks(&["192.0.2.2/24", "10.0.0.0/8", "10.1.0.0/16", "nonsense", "1.2.3.4", "1.2.3.4/33", "fd00::1/8"]);
+        let n = networks(&[
+            "192.0.2.2/24",
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "nonsense",
+            "1.2.3.4",
+            "1.2.3.4/33",
+            "fd00::1/8",
+        ]);
         let check = |address: &str, want: bool| {
             let address = parse_ip(address.as_bytes()).expect("an address");
             assert_eq!(n.contains(address), want, "{address}");
@@ -165,7 +173,16 @@ mod tests {
 
     #[test]
     fn addresses_are_strict() {
-        for bad in ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.x", "1..2.3", "x", "1:2"] {
+        for bad in [
+            "",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "1.2.3.x",
+            "1..2.3",
+            "x",
+            "1:2",
+        ] {
             assert_eq!(parse_ip(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(parse_v4(b"010.0.0.1"), Some(Ipv4Addr::new(10, 0, 0, 1)));

@@ -51,7 +51,10 @@ mod tests {
         assert_eq!(tagged(b"h;host", "host"), None);
         assert_eq!(tagged(b"h;<pod>", "host"), None);
         let id = EndpointId::parse(b";10.0.0.1;80;x").expect("an endpoint");
-        assert_eq!((id.scope, id.address, id.port), (&b""[..], &b"10.0.0.1"[..], &b"80;x"[..]));
+        assert_eq!(
+            (id.scope, id.address, id.port),
+            (&b""[..], &b"10.0.0.1"[..], &b"80;x"[..])
+        );
         assert_eq!(EndpointId::parse(b";10.0.0.1"), None);
         assert_eq!(make(b"h", "host"), b"h;<host>");
     }

@@ -30,7 +30,10 @@ impl Render<'_> {
         for &index in &input.nodes {
             let node = *self.arena.node(index);
             let uncontained = match keep_unmanaged {
-                true => self.symbols.bytes(node.id).strip_prefix(b"pseudo:uncontained:"),
+                true => self
+                    .symbols
+                    .bytes(node.id)
+                    .strip_prefix(b"pseudo:uncontained:"),
                 false => None,
             };
             parents.clear();

@@ -36,7 +36,9 @@ impl Render<'_> {
         let paused = self.pause_images(&running);
         let containers = self.filter(&running, |facts, node| {
             node.topology == pseudo
-                || facts.latest(node, key).is_none_or(|name| !paused.contains(&name))
+                || facts
+                    .latest(node, key)
+                    .is_none_or(|name| !paused.contains(&name))
         });
         let pods = self.map_to_parents(&containers, &[Kind::Pod], true);
         self.place_on_hosts(&pods);
@@ -52,8 +54,7 @@ impl Render<'_> {
         let gone = ["deleted", "Failed"].map(|state| self.symbols.intern(state));
         let state = self.keys.kubernetes_state;
         self.filter(&all, |facts, node| {
-            node.topology == pseudo
-                || facts.latest(node, state).is_none_or(|s| !gone.contains(&s))
+            node.topology == pseudo || facts.latest(node, state).is_none_or(|s| !gone.contains(&s))
         })
     }
 
@@ -95,7 +96,10 @@ impl Render<'_> {
 
     fn pod_address(&self, node: &Drawn, found: &mut dyn FnMut(&[u8])) {
         let (facts, keys) = (self.facts(), self.keys);
-        if facts.latest(node, keys.kubernetes_is_in_host_network).is_some() {
+        if facts
+            .latest(node, keys.kubernetes_is_in_host_network)
+            .is_some()
+        {
             return;
         }
         match facts.latest(node, keys.kubernetes_ip) {
