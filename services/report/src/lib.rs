@@ -8,15 +8,22 @@
 //! Strings are interned per tenant ([`Symbols`]); everything else holds [`Sym`] numbers, so merging and rendering compare
 //! and hash integers. Nothing of one tenant can reach another's answers, because symbols of two tenants never meet.
 
+pub mod catalogue;
 pub mod decode;
+pub mod details;
 pub mod encode;
 pub mod kind;
 pub mod live;
 pub mod merge;
 pub mod model;
+pub mod options;
+mod render;
+pub mod scope_json;
+pub mod summary;
 pub mod symbol;
 pub mod time;
 pub mod upgrade;
+pub mod view;
 
 pub use kind::Kind;
 pub use model::Report;

@@ -1,0 +1,34 @@
+//! Answers in the JSON of Scope's HTTP API. Every function appends to `out`.
+
+mod details;
+mod list;
+mod summary;
+mod text;
+
+use crate::details::Details;
+use crate::summary::Summary;
+
+pub use list::{write_plugins, write_probes, write_topologies};
+pub use summary::write_summary;
+pub use text::write_string;
+
+/// The answer to `/api/topology/<topology>`.
+pub fn write_topology<'a>(out: &mut Vec<u8>, summaries: impl Iterator<Item = Summary<'a>>) {
+    out.extend_from_slice(b"{\"nodes\":{");
+    for (i, summary) in summaries.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_string(out, summary.id);
+        out.push(b':');
+        write_summary(out, &summary);
+    }
+    out.extend_from_slice(b"}}");
+}
+
+/// The answer to `/api/topology/<topology>/<node>`; `topology_id` is the topology asked for.
+pub fn write_node(out: &mut Vec<u8>, topology_id: &str, details: &Details<'_>) {
+    out.extend_from_slice(b"{\"node\":");
+    details::write_details(out, topology_id, details);
+    out.push(b'}');
+}
