@@ -58,12 +58,20 @@ impl Allowed {
 
 /// What differs from the recorded answer and is not allowed to, in words.
 #[must_use]
-pub fn differences(recorded: &Recorded, status: u16, body: &Value, allowed: &Allowed) -> Vec<String> {
+pub fn differences(
+    recorded: &Recorded,
+    status: u16,
+    body: &Value,
+    allowed: &Allowed,
+) -> Vec<String> {
     if status != recorded.status {
         if allowed.excuses(&recorded.path, "$status") {
             return Vec::new();
         }
-        return vec![format!("status: expected {}, got {status}", recorded.status)];
+        return vec![format!(
+            "status: expected {}, got {status}",
+            recorded.status
+        )];
     }
     // For errors only the status counts.
     if status != 200 {
@@ -98,7 +106,9 @@ fn place(steps: &[Value]) -> Place {
 fn show(place: &Place) -> String {
     let plain = |s: &str| {
         let mut chars = s.chars();
-        chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        chars
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
             && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     let mut out = "$".to_owned();
@@ -132,7 +142,10 @@ fn normalise(value: Value, route: &str) -> Value {
 }
 
 fn normalise_report(report: &mut Value) {
-    let topologies = report.as_object_mut().into_iter().flat_map(|r| r.values_mut());
+    let topologies = report
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|r| r.values_mut());
     for topology in topologies {
         let nodes = topology.get_mut("nodes").and_then(Value::as_object_mut);
         for node in nodes.into_iter().flat_map(|n| n.values_mut()) {
@@ -212,7 +225,10 @@ impl Differ {
     fn compare(&mut self, expected: &Value, actual: &Value, place: &mut Place) {
         if self.volatile.contains(place) {
             if kind(expected) != kind(actual) {
-                self.add(place, format!("expected {}, got {}", kind(expected), kind(actual)));
+                self.add(
+                    place,
+                    format!("expected {}, got {}", kind(expected), kind(actual)),
+                );
             }
             return;
         }
@@ -264,7 +280,10 @@ impl Differ {
             let common_a: Vec<_> = a_ids.iter().filter(|id| b.contains_key(*id)).collect();
             let common_b: Vec<_> = b_ids.iter().filter(|id| a.contains_key(*id)).collect();
             if common_a != common_b && !self.unordered.contains(place) {
-                self.add(place, format!("other order: {common_a:?}, got {common_b:?}"));
+                self.add(
+                    place,
+                    format!("other order: {common_a:?}, got {common_b:?}"),
+                );
             }
             return;
         }
@@ -274,7 +293,10 @@ impl Differ {
             b.sort_by_key(Value::to_string);
         }
         if a.len() != b.len() {
-            self.add(place, format!("expected {} elements, got {}", a.len(), b.len()));
+            self.add(
+                place,
+                format!("expected {} elements, got {}", a.len(), b.len()),
+            );
         }
         for (i, (a, b)) in a.iter().zip(&b).enumerate() {
             place.push(i.to_string());
@@ -339,8 +361,16 @@ mod tests {
         check(json!({"a": 1, "v": 1}), json!({"a": 1.0, "v": 2}), &[]);
         check(json!({"a": 1}), json!({"a": 2}), &["$.a"]);
         check(json!({"a": 1}), json!({"b": 1}), &["$.a", "$.b"]);
-        check(json!([{"id": "x", "n": 1}]), json!([{"id": "x", "n": 2}]), &["$[id=x].n"]);
-        check(json!([{"id": "x"}, {"id": "y"}]), json!([{"id": "y"}, {"id": "x"}]), &["$"]);
+        check(
+            json!([{"id": "x", "n": 1}]),
+            json!([{"id": "x", "n": 2}]),
+            &["$[id=x].n"],
+        );
+        check(
+            json!([{"id": "x"}, {"id": "y"}]),
+            json!([{"id": "y"}, {"id": "x"}]),
+            &["$"],
+        );
         check(json!([1, 2]), json!([1]), &["$"]);
         check(json!({"samples": null}), json!({}), &["$.samples"]);
     }

@@ -21,7 +21,9 @@ pub async fn open(address: &str, path: &str, headers: &[(&str, &str)]) -> Result
         .map_err(|_| 0u16)?;
     for (name, value) in headers {
         let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| 0u16)?;
-        request.headers_mut().insert(name, value.parse().map_err(|_| 0u16)?);
+        request
+            .headers_mut()
+            .insert(name, value.parse().map_err(|_| 0u16)?);
     }
     match connect_async(request).await {
         Ok((socket, _)) => Ok(socket),
@@ -38,7 +40,10 @@ pub async fn controls<F>(address: &str, probe: &str, answer: F) -> anyhow::Resul
 where
     F: Fn(&Value) -> Value + Send + 'static,
 {
-    let headers = [("x-scope-probe-id", probe), ("x-scope-probe-version", "1.13.2")];
+    let headers = [
+        ("x-scope-probe-id", probe),
+        ("x-scope-probe-version", "1.13.2"),
+    ];
     let opened = open(address, "/api/control/ws", &headers).await;
     let mut socket = match opened {
         Ok(socket) => socket,
@@ -47,7 +52,9 @@ where
     tokio::spawn(async move {
         while let Ok(header) = next_json(&mut socket).await {
             let sequence = header["Request"]["Seq"].clone();
-            let Ok(body) = next_json(&mut socket).await else { return };
+            let Ok(body) = next_json(&mut socket).await else {
+                return;
+            };
             let header = json!({
                 "Request": null,
                 "Response": {"ServiceMethod": "control.Handle", "Seq": sequence, "Error": ""},

@@ -66,7 +66,8 @@ pub async fn send(address: &str, mut request: Request<Full<Bytes>>) -> anyhow::R
         request.headers_mut().insert("host", address.parse()?);
     }
     let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();

@@ -101,7 +101,10 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     let target = deps.parent().and_then(Path::parent);
     let path = target.context("a target folder")?.join("weft");
     if !path.exists() {
-        bail!("{} is missing: run `cargo build -p weft` first", path.display());
+        bail!(
+            "{} is missing: run `cargo build -p weft` first",
+            path.display()
+        );
     }
     Ok(path)
 }

@@ -35,7 +35,10 @@ async fn control_reaches_the_probe_and_its_answer_the_caller() -> anyhow::Result
         .await?;
         let answer = http::post(&weft.address, path, &[], r#"{"a":"b"}"#).await?;
         let result = answer.json();
-        ensure!(result["pipe"] == "pipe-1" && result["raw_tty"] == true, "{result}");
+        ensure!(
+            result["pipe"] == "pipe-1" && result["raw_tty"] == true,
+            "{result}"
+        );
         ensure!(result["value"]["NodeID"] == "h1;<host>", "{result}");
         ensure!(result["value"]["ControlArgs"]["a"] == "b", "{result}");
 
@@ -58,7 +61,9 @@ async fn control_reaches_the_probe_and_its_answer_the_caller() -> anyhow::Result
 async fn pipe_carries_bytes_both_ways_until_it_is_closed() -> anyhow::Result<()> {
     everywhere(async |weft| {
         let address = &weft.address;
-        fake_probe::echo(address, "pipe-2").await.map_err(|s| anyhow!("{s}"))?;
+        fake_probe::echo(address, "pipe-2")
+            .await
+            .map_err(|s| anyhow!("{s}"))?;
         let opened = fake_probe::open(address, "/api/pipe/pipe-2", &[]).await;
         let mut user = opened.map_err(|s| anyhow!("{s}"))?;
         user.send(Message::text("hello")).await?;
@@ -83,7 +88,9 @@ async fn pipe_carries_bytes_both_ways_until_it_is_closed() -> anyhow::Result<()>
 #[tokio::test]
 async fn browser_reads_and_writes_a_pipe() -> anyhow::Result<()> {
     everywhere(async |weft| {
-        fake_probe::echo(&weft.address, "pipe-3").await.map_err(|s| anyhow!("{s}"))?;
+        fake_probe::echo(&weft.address, "pipe-3")
+            .await
+            .map_err(|s| anyhow!("{s}"))?;
         let mut pipes = PipesServiceClient::new(weft.channel());
         let request = pb::ReadRequest {
             pipe_id: "pipe-3".to_owned(),

@@ -6,7 +6,14 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-const SERVICES: [&str; 6] = ["authfe", "collection", "controls", "pipes", "query", "users"];
+const SERVICES: [&str; 6] = [
+    "authfe",
+    "collection",
+    "controls",
+    "pipes",
+    "query",
+    "users",
+];
 
 /// What a crate may depend on, of ours.
 fn allowed(name: &str) -> Vec<&'static str> {
@@ -28,7 +35,13 @@ fn allowed(name: &str) -> Vec<&'static str> {
 #[test]
 fn crates_depend_on_what_the_table_allows() -> anyhow::Result<()> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .output()?;
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("packages")?;
@@ -41,11 +54,17 @@ fn crates_depend_on_what_the_table_allows() -> anyhow::Result<()> {
         for dependency in package["dependencies"].as_array().context("dependencies")? {
             let on = dependency["name"].as_str().context("a name")?;
             if ours.contains_key(on) {
-                ensure!(allowed(name).contains(&on), "{name} must not depend on {on}");
+                ensure!(
+                    allowed(name).contains(&on),
+                    "{name} must not depend on {on}"
+                );
             }
             // The engine does no I/O and knows no runtime.
             if *name == "report" && dependency["kind"].is_null() {
-                ensure!(!["tokio", "tonic", "hyper", "axum"].contains(&on), "report uses {on}");
+                ensure!(
+                    !["tokio", "tonic", "hyper", "axum"].contains(&on),
+                    "report uses {on}"
+                );
             }
         }
     }

@@ -10,7 +10,15 @@ use tokio::process::Command;
 async fn help_is_as_written_down() -> anyhow::Result<()> {
     let mut all = String::new();
     for command in [
-        "", "up", "probe", "authfe", "users", "collection", "query", "controls", "pipes",
+        "",
+        "up",
+        "probe",
+        "authfe",
+        "users",
+        "collection",
+        "query",
+        "controls",
+        "pipes",
     ] {
         let mut weft = Command::new(tests::binary()?);
         weft.args(command.split_whitespace()).arg("--help");
@@ -28,6 +36,10 @@ async fn help_is_as_written_down() -> anyhow::Result<()> {
         std::fs::write(&path, &all)?;
     }
     let expected = std::fs::read_to_string(&path)?;
-    ensure!(all == expected, "weft --help differs from {}:\n{all}", path.display());
+    ensure!(
+        all == expected,
+        "weft --help differs from {}:\n{all}",
+        path.display()
+    );
     Ok(())
 }

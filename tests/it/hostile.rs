@@ -45,16 +45,46 @@ async fn bad_reports_are_refused_with_a_reason() -> anyhow::Result<()> {
     let report = gzip(b"\x80")?;
     let msgpack = "application/msgpack";
     let cases: [(&str, &str, &str, Vec<u8>, u16); 11] = [
-        ("truncated gzip", msgpack, "gzip", report[..report.len() - 9].to_vec(), 400),
+        (
+            "truncated gzip",
+            msgpack,
+            "gzip",
+            report[..report.len() - 9].to_vec(),
+            400,
+        ),
         ("no gzip at all", msgpack, "gzip", b"\x80".to_vec(), 400),
         ("gzip bomb", msgpack, "gzip", bomb, 413),
         ("deep msgpack", msgpack, "", nested_msgpack(10_000), 400),
-        ("wrong types", msgpack, "", b"\x81\xa4Host\xa3abc".to_vec(), 400),
-        ("array of 4 billion", msgpack, "", b"\x81\xa7Plugins\xdd\xff\xff\xff\xff".to_vec(), 400),
-        ("map of 4 billion", msgpack, "", b"\xdf\xff\xff\xff\xff".to_vec(), 400),
+        (
+            "wrong types",
+            msgpack,
+            "",
+            b"\x81\xa4Host\xa3abc".to_vec(),
+            400,
+        ),
+        (
+            "array of 4 billion",
+            msgpack,
+            "",
+            b"\x81\xa7Plugins\xdd\xff\xff\xff\xff".to_vec(),
+            400,
+        ),
+        (
+            "map of 4 billion",
+            msgpack,
+            "",
+            b"\xdf\xff\xff\xff\xff".to_vec(),
+            400,
+        ),
         ("cut off", msgpack, "", b"\x81\xa4Ho".to_vec(), 400),
         ("nothing", msgpack, "", Vec::new(), 400),
-        ("deep JSON", "application/json", "", b"[".repeat(100_000), 400),
+        (
+            "deep JSON",
+            "application/json",
+            "",
+            b"[".repeat(100_000),
+            400,
+        ),
         ("other format", "text/plain", "", b"hello".to_vec(), 400),
     ];
     for (what, content_type, encoding, body, expected) in cases {
@@ -63,9 +93,17 @@ async fn bad_reports_are_refused_with_a_reason() -> anyhow::Result<()> {
             headers.push(("content-encoding", encoding));
         }
         let answer = http::post(&weft.address, "/api/report", &headers, body).await?;
-        ensure!(answer.status == expected, "{what}: {} {}", answer.status, answer.text());
+        ensure!(
+            answer.status == expected,
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
+        );
         let reason = answer.json();
-        ensure!(reason.as_str().is_some_and(|r| !r.is_empty()), "{what}: no reason");
+        ensure!(
+            reason.as_str().is_some_and(|r| !r.is_empty()),
+            "{what}: no reason"
+        );
     }
     // Bytes that are not UTF-8 are no error: command lines have them.
     let raw = b"\x81\xa4Host\x81\xa5nodes\x81\xa1\xff\x80".to_vec();

@@ -16,10 +16,19 @@ const SHOWN: usize = 20;
 
 async fn post_all(weft: &Sandbox, scenario: &Scenario) -> anyhow::Result<()> {
     for post in &scenario.posts {
-        let headers: Vec<_> = post.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let headers: Vec<_> = post
+            .headers
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
         let answer = http::post(&weft.address, "/api/report", &headers, post.body.clone()).await?;
         let (got, expected) = (answer.status.as_u16(), post.expect_status);
-        ensure!(got == expected, "{}: expected {expected}, got {got}: {}", post.file, answer.text());
+        ensure!(
+            got == expected,
+            "{}: expected {expected}, got {got}: {}",
+            post.file,
+            answer.text()
+        );
     }
     Ok(())
 }
@@ -40,13 +49,25 @@ async fn replay(name: &str, topology: Topology, allowed: &Allowed) -> anyhow::Re
         }
         let answer = http::get(&weft.address, &recorded.path).await?;
         let found = differences(recorded, answer.status.as_u16(), &answer.json(), allowed);
-        failed.extend(found.into_iter().map(|what| format!("GET {}: {what}", recorded.path)));
+        failed.extend(
+            found
+                .into_iter()
+                .map(|what| format!("GET {}: {what}", recorded.path)),
+        );
     }
     for line in failed.iter().take(SHOWN) {
         println!("{name}: {line}");
     }
-    println!("{name} ({topology:?}): {} requests, {} differences", scenario.answers.len(), failed.len());
-    ensure!(failed.is_empty(), "{name} differs in {} places", failed.len());
+    println!(
+        "{name} ({topology:?}): {} requests, {} differences",
+        scenario.answers.len(),
+        failed.len()
+    );
+    ensure!(
+        failed.is_empty(),
+        "{name} differs in {} places",
+        failed.len()
+    );
     Ok(scenario.answers.len())
 }
 
@@ -88,7 +109,11 @@ async fn grpc_shows_the_nodes_that_http_shows() -> anyhow::Result<()> {
         let request = pb::ListTopologiesRequest {
             selection: Some(selection.clone()),
         };
-        let list = query.list_topologies(request).await?.into_inner().topologies;
+        let list = query
+            .list_topologies(request)
+            .await?
+            .into_inner()
+            .topologies;
         ensure!(list.len() == 13, "{}", list.len());
         for topology in list {
             let path = format!("/api/topology/{}", topology.id);
@@ -111,7 +136,12 @@ async fn grpc_shows_the_nodes_that_http_shows() -> anyhow::Result<()> {
             ensure!(stats.nodes as usize == grpc.len(), "{name} {}", topology.id);
             for node in grpc {
                 let same = &http[&node.id];
-                ensure!(same["label"] == node.label, "{name} {} {}", topology.id, node.id);
+                ensure!(
+                    same["label"] == node.label,
+                    "{name} {} {}",
+                    topology.id,
+                    node.id
+                );
                 let adjacency = same["adjacency"].as_array().map_or(0, Vec::len);
                 ensure!(adjacency == node.adjacency.len(), "{name} {}", node.id);
                 let metadata = same["metadata"].as_array().map_or(0, Vec::len);

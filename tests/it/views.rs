@@ -12,7 +12,10 @@ use tokio::time::timeout;
 use crate::everywhere;
 
 const SOON: Duration = Duration::from_secs(5);
-const JSON: &[(&str, &str)] = &[("content-type", "application/json"), ("x-scope-probe-id", "p1")];
+const JSON: &[(&str, &str)] = &[
+    ("content-type", "application/json"),
+    ("x-scope-probe-id", "p1"),
+];
 
 /// A report of one host with one process of this name.
 fn report(pid: u32, name: &str) -> String {
@@ -94,7 +97,9 @@ async fn watcher_gets_everything_and_then_changes() -> anyhow::Result<()> {
             ..request
         };
         let mut resumed = query.watch_topology(resume).await?.into_inner();
-        let third = timeout(SOON, resumed.message()).await??.context("a change")?;
+        let third = timeout(SOON, resumed.message())
+            .await??
+            .context("a change")?;
         ensure!(!third.reset && third.added.len() == 1, "{third:?}");
         ensure!(third.added[0].label == "nine", "{third:?}");
         Ok(())
@@ -162,11 +167,17 @@ async fn scope_websocket_sends_a_reset_and_then_changes() -> anyhow::Result<()> 
             Ok(serde_json::from_slice(&message)?)
         };
         let first = next().await?;
-        ensure!(first["reset"] == true && first["add"][0]["id"] == "h1;7", "{first}");
+        ensure!(
+            first["reset"] == true && first["add"][0]["id"] == "h1;7",
+            "{first}"
+        );
         submit(weft, 8, "eight").await?;
         let second = next().await?;
         ensure!(second["add"][0]["id"] == "h1;8", "{second}");
-        ensure!(second["remove"].is_null() && second.get("reset").is_none(), "{second}");
+        ensure!(
+            second["remove"].is_null() && second.get("reset").is_none(),
+            "{second}"
+        );
 
         let unknown = fake_probe::open(&weft.address, "/api/topology/none/ws", &[]).await;
         ensure!(unknown.err() == Some(404));
@@ -190,9 +201,16 @@ async fn search_finds_nodes_in_all_topologies() -> anyhow::Result<()> {
         }),
         limit: 0,
     };
-    let found = query.search(request("seven")).await?.into_inner().topologies;
+    let found = query
+        .search(request("seven"))
+        .await?
+        .into_inner()
+        .topologies;
     let ids: Vec<_> = found.iter().map(|t| t.topology_id.as_str()).collect();
-    ensure!(ids.contains(&"processes") && ids.contains(&"processes-by-name"), "{ids:?}");
+    ensure!(
+        ids.contains(&"processes") && ids.contains(&"processes-by-name"),
+        "{ids:?}"
+    );
     let none = query.search(request("-seven eight")).await?.into_inner();
     ensure!(none.topologies.is_empty());
     Ok(())

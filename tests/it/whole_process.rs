@@ -81,13 +81,19 @@ async fn taken_port_is_named_with_a_way_out() -> anyhow::Result<()> {
         .await?;
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.code() == Some(1));
-    ensure!(error.contains("--listen") && error.contains(&weft.address), "{error}");
+    ensure!(
+        error.contains("--listen") && error.contains(&weft.address),
+        "{error}"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn senseless_command_line_exits_with_64() -> anyhow::Result<()> {
-    let output = Command::new(tests::binary()?).arg("--nonsense").output().await?;
+    let output = Command::new(tests::binary()?)
+        .arg("--nonsense")
+        .output()
+        .await?;
     ensure!(output.status.code() == Some(64));
     Ok(())
 }

@@ -52,16 +52,12 @@ async fn follow(
     let mut client =
         CollectionServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES);
     let mut stream = client.subscribe(request).await?.into_inner();
-    // What was held is sent again after a break; pushing it twice would count its metrics' samples once all the same,
-    // because merging is idempotent, but costs memory.
-    let mut last = tenant.seen_of_all();
     while let Some(SubscribeResponse { event }) = stream.message().await? {
         *wait = BACK_OFF.0;
         match event {
             Some(Event::Report(stored)) => {
-                let seen = last.get(&stored.replica).copied().unwrap_or(0);
-                if stored.sequence > seen {
-                    last.insert(stored.replica.clone(), stored.sequence);
+                // After a break, what is held is sent again.
+                if !tenant.has_seen(&stored.replica, stored.sequence) {
                     tenant.push(stored);
                 }
             }

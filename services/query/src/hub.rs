@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use report::view::Selection;
+use report::options::Selection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::Status;

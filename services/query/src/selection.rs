@@ -3,7 +3,7 @@
 use client::Caller;
 use proto::encoded::query::v1 as pb;
 use proto::tenant::v1::Permission;
-use report::view::Selection;
+use report::options::Selection;
 use tonic::Status;
 
 /// Choices in one selection, and values in one choice.

@@ -6,7 +6,6 @@ use proto::encoded::query::v1 as pb;
 use proto::encoded::query::v1::query_service_server::QueryService;
 use proto::tenant::v1::Permission;
 use report::encode::{self, Censor};
-use report::search;
 use runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
@@ -22,12 +21,6 @@ use crate::watch::{self, Watches};
 
 /// Milliseconds between two responses of WatchTopology.
 const DEFAULT_INTERVAL: u32 = 250;
-const QUERY_BYTES: usize = 512;
-/// Default and bound of the nodes per topology that a search returns.
-const MATCHES: (u32, u32) = (100, 1000);
-const MATCHED_FIELDS: usize = 8;
-const VALUE_CHARS: usize = 200;
-
 /// The service.
 #[derive(Debug)]
 pub struct Query {
@@ -205,36 +198,8 @@ impl QueryService for Query {
         request: Request<pb::SearchRequest>,
     ) -> Result<Response<pb::SearchResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
-        let request = request.into_inner();
-        if request.query.len() > QUERY_BYTES {
-            return Err(Status::invalid_argument(
-                "the query is longer than 512 bytes",
-            ));
-        }
-        let query = search::Query::parse(&request.query)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let limit = match request.limit {
-            0 => MATCHES.0,
-            n => n.min(MATCHES.1),
-        } as usize;
-        let selection = selection(request.selection, &caller, Past::Refuse)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
-        let topologies = tenant.read(move |r| {
-            let mut found = Vec::new();
-            for id in report::catalogue::topology_ids() {
-                let Some(nodes) = r.view.topology(r.symbols, id, &selection) else {
-                    continue;
-                };
-                let matches = matches(nodes, &query, limit, id);
-                if matches.total > 0 {
-                    found.push(matches);
-                }
-            }
-            found
-        });
-        Ok(Response::new(pb::SearchResponse {
-            topologies: topologies.await?,
-        }))
+        let _ = caller;
+        Err(Status::unimplemented("there is no search yet"))
     }
 
     async fn get_timeline(
@@ -289,41 +254,5 @@ pub(crate) fn nodes(hub: &Hub, change: &Change, more: &[String]) -> pb::WatchTop
             nanos: i32::try_from(change.at.rem_euclid(1_000_000_000)).unwrap_or(0),
         }),
         warnings: change.warnings.iter().chain(more).cloned().collect(),
-    }
-}
-
-fn matches<'a>(
-    nodes: impl Iterator<Item = report::summary::Summary<'a>>,
-    query: &search::Query,
-    limit: usize,
-    topology: &str,
-) -> pb::TopologyMatches {
-    let mut total = 0;
-    let mut found = Vec::new();
-    for node in nodes {
-        let Some(fields) = query.matches(&node) else {
-            continue;
-        };
-        total += 1;
-        if found.len() == limit {
-            continue;
-        }
-        let fields = fields.iter().take(MATCHED_FIELDS);
-        let fields = fields.map(|field| pb::MatchedField {
-            label: convert::text(field.label.as_ref()),
-            value: convert::text(field.value.as_ref())
-                .chars()
-                .take(VALUE_CHARS)
-                .collect(),
-        });
-        found.push(pb::NodeMatch {
-            fields: fields.collect(),
-            node: Some(convert::summary(&node, Detail::Table)),
-        });
-    }
-    pb::TopologyMatches {
-        topology_id: topology.to_owned(),
-        total,
-        nodes: found,
     }
 }

@@ -112,6 +112,12 @@ impl Tenant {
         });
     }
 
+    /// Whether this replica's report of this number is here already.
+    pub(crate) fn has_seen(&self, replica: &str, sequence: u64) -> bool {
+        let seen = self.seen.borrow();
+        seen.get(replica).is_some_and(|&last| last >= sequence)
+    }
+
     /// Waits until this replica's reports up to this number are here.
     pub(crate) async fn wait_for(&self, replica: &str, sequence: u64) {
         let mut seen = self.seen.subscribe();
@@ -169,7 +175,13 @@ impl State {
     fn read<R>(&mut self, now: i64, f: impl FnOnce(Reading<'_>) -> R) -> R {
         let refreshed = self.live.refresh(now);
         let next_expiry = self.live.next_expiry();
-        let warnings = self.live.dropped().to_words();
+        let dropped = self.live.dropped().iter();
+        let warnings = dropped
+            .map(|(kind, nodes)| {
+                let facts = kind.facts();
+                format!("{nodes} {} nodes too many are left out", facts.name)
+            })
+            .collect();
         let version = Version {
             generation: refreshed.generation,
             epoch: refreshed.epoch,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use client::Caller;
 use proto::encoded::query::v1 as pb;
 use proto::encoded::query::v1::watch_response::Event;
-use report::view::Selection;
+use report::options::Selection;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::Stream;

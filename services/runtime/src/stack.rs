@@ -71,6 +71,8 @@ impl Mesh {
                 .await;
         }
         let open = reflection(Routes::new(health)).prepare().into_axum_router();
+        // One of the merged routers answers for unknown paths: the one with the services, or the caller's.
+        let open = open.reset_fallback();
         match self.routes {
             None => open,
             Some(routes) => stacked(routes.prepare().into_axum_router(), rt).merge(open),
