@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use self::rpc::{Call, Request, Response};
 use crate::app::{App, Socket, is_ordinary_end};
 use crate::backoff::Backoff;
+use crate::docker::DockerControls;
 use crate::pipe::Pipes;
 use crate::shell::Shells;
 
@@ -29,6 +30,7 @@ const SILENCE: Duration = Duration::from_secs(70);
 /// What carries out controls.
 #[derive(Debug)]
 pub(crate) struct Controls {
+    pub(crate) docker: Option<DockerControls>,
     pub(crate) shells: Shells,
     pub(crate) pipes: Arc<Pipes>,
 }
@@ -48,7 +50,10 @@ impl Controls {
                     .into(),
                 Err(error) => Response::error(error),
             },
-            other => Response::error(format!("Control {other:?} not recognised")),
+            other => match &self.docker {
+                Some(docker) if other.starts_with("docker_") => docker.handle(&request).await,
+                _ => Response::error(format!("Control {other:?} not recognised")),
+            },
         }
     }
 }

@@ -23,6 +23,7 @@ mod backoff;
 mod config;
 mod connections;
 mod control;
+mod docker;
 mod error;
 mod host;
 mod owners;

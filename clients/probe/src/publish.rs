@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::app::{App, RequestError};
 use crate::backoff::Backoff;
 use crate::report::Report;
 
-/// Sends one report at a time.
+/// Shortcuts that may be under way at once.
+const MAX_SHORTCUTS: usize = 4;
+
+/// Sends one regular report at a time.
 pub(crate) struct Publisher {
     app: Arc<App>,
     interval: Duration,
@@ -26,6 +29,8 @@ pub(crate) struct Publisher {
     failing: bool,
     next: Instant,
     sending: Option<Sending>,
+    shortcuts: JoinSet<()>,
+    last_shortcut: Instant,
 }
 
 struct Sending {
@@ -47,6 +52,8 @@ impl Publisher {
             failing: false,
             next: Instant::now() + interval,
             sending: None,
+            shortcuts: JoinSet::new(),
+            last_shortcut: Instant::now(),
         }
     }
 
@@ -76,6 +83,31 @@ impl Publisher {
             }
         };
         self.post(&bytes, full);
+    }
+
+    /// Lets this turn pass: there is nothing to report yet.
+    pub(crate) fn skip(&mut self) {
+        self.next = Instant::now() + self.interval;
+    }
+
+    /// Sends a report that cannot wait; it is lost if the app does not take it.
+    pub(crate) async fn send_shortcut(&mut self, report: &Report) {
+        // So that a storm of events does not become one of requests.
+        tokio::time::sleep_until(self.last_shortcut + self.interval / 100).await;
+        self.last_shortcut = Instant::now();
+        let Ok(body) = gzip(&mut self.compressor, &report.encode()) else {
+            return;
+        };
+        let app = Arc::clone(&self.app);
+        self.shortcuts.spawn(async move {
+            if let Err(error) = app.report(body).await {
+                tracing::debug!(error = error.chain(), "shortcut report failed");
+            }
+        });
+        while self.shortcuts.len() > MAX_SHORTCUTS {
+            self.shortcuts.join_next().await;
+        }
+        while self.shortcuts.try_join_next().is_some() {}
     }
 
     fn post(&mut self, bytes: &[u8], full: Option<Arc<Report>>) {

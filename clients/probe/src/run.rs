@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::control::{self, Controls};
+use crate::docker::{Docker, DockerControls};
 use crate::error::Error;
 use crate::pipe::Pipes;
 use crate::publish::Publisher;
@@ -19,6 +20,9 @@ use crate::spy::Spy;
 
 /// How long ending may take.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Changes of containers that may wait to be sent at once; more are left to the next regular report.
+const MAX_CHANGES: usize = 1024;
 
 /// Reports this host to the app, and serves its controls, until `shutdown` is cancelled. An app that cannot be reached
 /// is tried again with delays of 1 s to 60 s, for ever.
@@ -29,30 +33,47 @@ const GRACE: Duration = Duration::from_secs(1);
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let probe_id = format!("{:x}", rand::random::<u64>() >> 1);
     let app = Arc::new(App::new(&config, &probe_id)?);
-    let spy = Spy::new(&config, &probe_id)?;
+    let docker = Docker::open(&config, &probe_id);
+    let spy = Spy::new(&config, &probe_id, docker.clone())?;
     tracing::info!(app = %app.target(), probe = probe_id, host = config.host(), "probe starting");
     let pipes = Arc::new(Pipes::new(Arc::clone(&app), shutdown.clone()));
     let probe = async {
         greet(&app).await;
         let connected = Arc::new(Notify::new());
+        let (changes, changed) = mpsc::channel(MAX_CHANGES);
         let publisher = Publisher::new(
             Arc::clone(&app),
             config.publish_interval,
             config.full_report_every,
         );
-        let reports = report(spy, publisher, &config, Arc::clone(&connected));
-        if config.controls {
+        let reports = Reports {
+            publisher,
+            docker: docker.clone(),
+            changed,
+            connected: Arc::clone(&connected),
+        };
+        let containers = async {
+            match docker.clone() {
+                Some(docker) => docker.watch(changes).await,
+                None => std::future::pending().await,
+            }
+        };
+        let controls = async {
+            if !config.controls {
+                return std::future::pending().await;
+            }
+            let docker = docker
+                .clone()
+                .map(|docker| DockerControls::new(docker, Arc::clone(&pipes)));
             let controls = Controls {
+                docker,
                 shells: Shells::new(&config.shell),
                 pipes: Arc::clone(&pipes),
             };
-            tokio::select! {
-                () = control::serve(Arc::clone(&app), Arc::new(controls), connected) => {}
-                () = reports => {}
-            }
-        } else {
-            reports.await;
-        }
+            control::serve(Arc::clone(&app), Arc::new(controls), connected).await;
+        };
+        // None of them ends by itself.
+        tokio::join!(reports.run(spy, &config), containers, controls);
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
@@ -83,25 +104,42 @@ async fn greet(app: &App) {
     }
 }
 
-/// Looks and reports, for ever.
-async fn report(spy: Spy, mut publisher: Publisher, config: &Config, connected: Arc<Notify>) {
-    let mut spy = Some(spy);
-    let mut next_look = Instant::now();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep_until(next_look) => {
-                let rest = look(&mut spy).await.clamp(config.spy_interval, config.publish_interval.max(config.spy_interval));
-                next_look = (next_look + rest).max(Instant::now());
-            }
-            () = publisher.ready() => {
-                // The spy is away only while it looks, which is not now.
-                match spy.as_mut().and_then(Spy::report) {
-                    Some(report) => publisher.send(report),
-                    None => next_look = Instant::now(),
+/// What reports are made of and go to.
+struct Reports {
+    publisher: Publisher,
+    docker: Option<Docker>,
+    /// Ids of containers that changed.
+    changed: mpsc::Receiver<String>,
+    connected: Arc<Notify>,
+}
+
+impl Reports {
+    /// Looks and reports, for ever.
+    async fn run(mut self, spy: Spy, config: &Config) {
+        let mut spy = Some(spy);
+        let mut next_look = Instant::now();
+        let longest = config.publish_interval.max(config.spy_interval);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(next_look) => {
+                    let rest = look(&mut spy).await.clamp(config.spy_interval, longest);
+                    next_look = (next_look + rest).max(Instant::now());
                 }
+                () = self.publisher.ready() => {
+                    // The spy is away only while it looks, which is not now.
+                    match spy.as_mut().and_then(Spy::report) {
+                        Some(report) => self.publisher.send(report),
+                        None => self.publisher.skip(),
+                    }
+                }
+                Some(id) = self.changed.recv() => {
+                    if let Some(docker) = &self.docker {
+                        self.publisher.send_shortcut(&docker.shortcut(&id)).await;
+                    }
+                }
+                // An app that is connected to again may be another one, or have been restarted.
+                () = self.connected.notified() => self.publisher.forget(),
             }
-            // An app that is connected to again may be another one, or have been restarted.
-            () = connected.notified() => publisher.forget(),
         }
     }
 }

@@ -7,6 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::docker::Docker;
 use crate::error::Error;
 use crate::host::{self, Host, Networks};
 use crate::proc::Proc;
@@ -30,12 +31,17 @@ pub(crate) struct Spy {
     host: Host,
     processes: Processes,
     connections: Connections,
+    docker: Option<Docker>,
     first_look: Option<SystemTime>,
     reported: SystemTime,
 }
 
 impl Spy {
-    pub(crate) fn new(config: &Config, probe_id: &str) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        probe_id: &str,
+        docker: Option<Docker>,
+    ) -> Result<Self, Error> {
         let proc = Proc::new(&config.proc_root);
         proc.pids().map_err(|source| Error::Proc {
             path: config.proc_root.clone(),
@@ -62,6 +68,7 @@ impl Spy {
             host: Host::default(),
             processes: Processes::new(rustix::param::page_size(), processors, config.arguments),
             connections: Connections::new(&host_name, config.ipv6, own_namespace),
+            docker,
             first_look: None,
             reported: SystemTime::now(),
             host_name,
@@ -97,6 +104,9 @@ impl Spy {
         report.endpoint = self
             .connections
             .report(now, &self.host_node_id, |ip| networks.is_on_bridge(ip));
+        if let Some(docker) = &self.docker {
+            docker.report(&mut report, &self.processes, &networks, now);
+        }
         let addresses = report.endpoint.keys().filter_map(|id| id.split(';').nth(1));
         report.dns = addresses
             .map(|address| (address.to_owned(), StringSet::new()))
@@ -147,7 +157,7 @@ mod tests {
             hostname: Some("h".into()),
             ..Config::new("http://app")
         };
-        let mut spy = Spy::new(&config, "abc").expect("a spy");
+        let mut spy = Spy::new(&config, "abc", None).expect("a spy");
         assert!(spy.report().is_none());
         spy.look();
         let report = spy.report().expect("a report");
@@ -166,6 +176,9 @@ mod tests {
             proc_root: "/nonexistent".into(),
             ..Config::new("http://app")
         };
-        assert!(matches!(Spy::new(&config, "abc"), Err(Error::Proc { .. })));
+        assert!(matches!(
+            Spy::new(&config, "abc", None),
+            Err(Error::Proc { .. })
+        ));
     }
 }
