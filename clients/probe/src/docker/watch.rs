@@ -65,9 +65,13 @@ async fn follow(
 ) -> Result<std::convert::Infallible, Error> {
     let mut docker = docker.clone();
     docker.client = docker.client.clone().negotiate_version().await?;
-    // Events first, so that nothing changes unheard between the list and them.
-    let mut events = std::pin::pin!(events(&docker));
-    refresh(&docker).await?;
+    let mut events = std::pin::pin!(events(&docker).peekable());
+    // Events are asked for when they are first waited for: before the list, so that nothing changes unheard in between.
+    tokio::select! {
+        biased;
+        _ = events.as_mut().peek() => refresh(&docker).await?,
+        refreshed = refresh(&docker) => refreshed?,
+    }
     tracing::info!(
         containers = docker.state().containers.len(),
         "containers found"
