@@ -1,9 +1,11 @@
 //! Containers, as Docker tells them: all of them once, and then each one that an event is about.
 
+mod bounds;
 mod container;
 mod control;
 mod human;
 mod image;
+mod ports;
 mod stats;
 mod watch;
 

@@ -1,21 +1,18 @@
 //! One container.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use bollard::models::{ContainerInspectResponse, ContainerState, PortBinding};
+use bollard::models::{ContainerInspectResponse, ContainerState};
 
+use super::bounds::{bounded, truncate};
 use super::image::{bare_id, split_tag};
+use super::ports::published;
 use super::stats::Usage;
 use super::{Settings, human, is_public};
 use crate::host::Networks;
 use crate::report::{Metric, Node, StringSet, image_node_id};
-
-/// Labels, or environment variables, of one container that are reported, at most.
-const MAX_PAIRS: usize = 256;
-/// Most bytes of each.
-const MAX_VALUE: usize = 4096;
 
 /// What Docker says about a container.
 #[derive(Clone, Debug)]
@@ -285,30 +282,6 @@ impl Container {
     }
 }
 
-/// A port of a container, by each address of the host that leads to it.
-fn published(port: &str, bindings: &[PortBinding], networks: &Networks) -> Vec<String> {
-    if bindings.is_empty() {
-        return vec![port.to_owned()];
-    }
-    let each = bindings.iter().flat_map(|binding| {
-        let host_port = binding.host_port.as_deref().unwrap_or_default();
-        let ip: Option<IpAddr> = binding.host_ip.as_deref().unwrap_or_default().parse().ok();
-        let ips: Vec<IpAddr> = match ip {
-            Some(ip) if !ip.is_unspecified() => vec![ip],
-            any => {
-                let is_v6 = any.is_some_and(|ip| ip.is_ipv6());
-                networks
-                    .addresses()
-                    .filter(|ip| is_public(*ip, networks) && ip.is_ipv6() == is_v6)
-                    .collect()
-            }
-        };
-        ips.into_iter()
-            .map(move |ip| format!("{ip}:{host_port}->{port}"))
-    });
-    each.collect()
-}
-
 fn insert(node: &mut Node, key: &'static str, set: StringSet) {
     if !set.is_empty() {
         node.sets.insert(key, set);
@@ -325,22 +298,6 @@ fn controls(state: &str) -> &'static str {
         }
         _ => "docker_start_container;docker_remove_container",
     }
-}
-
-/// Pairs that strangers chose, in bounds.
-pub(super) fn bounded(pairs: HashMap<String, String>) -> BTreeMap<String, String> {
-    let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_unstable();
-    pairs.truncate(MAX_PAIRS);
-    for (key, value) in &mut pairs {
-        truncate(key);
-        truncate(value);
-    }
-    pairs.into_iter().collect()
-}
-
-fn truncate(text: &mut String) {
-    text.truncate(text.floor_char_boundary(MAX_VALUE));
 }
 
 /// Docker writes year 1 for what has not happened.
@@ -420,30 +377,5 @@ mod tests {
             ..ContainerState::default()
         };
         check_state(never, "created", "Created");
-    }
-
-    #[test]
-    fn pairs_are_bounded() {
-        let many = (0..1000)
-            .map(|n| (format!("k{n}"), "v".repeat(10_000)))
-            .collect();
-        let pairs = bounded(many);
-        assert_eq!(pairs.len(), MAX_PAIRS);
-        assert!(pairs.values().all(|value| value.len() == MAX_VALUE));
-    }
-
-    #[test]
-    fn ports_name_the_addresses_that_lead_to_them() {
-        let networks = Networks::default();
-        let binding = |ip: &str| PortBinding {
-            host_ip: Some(ip.into()),
-            host_port: Some("80".into()),
-        };
-        assert_eq!(published("80/tcp", &[], &networks), ["80/tcp"]);
-        assert_eq!(
-            published("80/tcp", &[binding("10.0.1.10")], &networks),
-            ["10.0.1.10:80->80/tcp"]
-        );
-        assert!(published("80/tcp", &[binding("0.0.0.0")], &networks).is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use bollard::models::ImageSummary;
 
+use super::bounds::bounded;
 use super::human;
 use crate::report::Node;
 
@@ -27,7 +28,7 @@ impl From<ImageSummary> for Image {
             (name, "") => (Some(name.to_owned()), None),
             (name, tag) => (Some(name.to_owned()), Some(tag.to_owned())),
         });
-        let labels = super::container::bounded(summary.labels);
+        let labels = bounded(summary.labels);
         Self {
             name,
             tag,
