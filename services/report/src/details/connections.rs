@@ -51,11 +51,12 @@ impl<'a> Detailer<'a> {
         let arena = self.summarizer.facts.arena;
         let mut counter = Counter::new(self, Direction::Incoming);
         let own = self.endpoint_set(node);
-        for &remote in &others.nodes {
+        let connects = |&remote: &NodeIndex| {
             let other = arena.node(remote);
-            if !arena.adjacency(other).contains(&node.id) {
-                continue;
-            }
+            arena.adjacency(other).contains(&node.id)
+        };
+        for remote in self.in_order(others, connects) {
+            let other = arena.node(remote);
             for from in self.endpoints_of(other) {
                 for to in self.sorted_targets(from, &own) {
                     let Some(to) = self.canonical(to) else {
@@ -78,11 +79,9 @@ impl<'a> Detailer<'a> {
         let mut counter = Counter::new(self, Direction::Outgoing);
         let own = self.endpoints_of(node);
         let targets: HashSet<Sym> = arena.adjacency(node).iter().copied().collect();
-        for &remote in &others.nodes {
+        let is_target = |&remote: &NodeIndex| targets.contains(&arena.node(remote).id);
+        for remote in self.in_order(others, is_target) {
             let other = arena.node(remote);
-            if !targets.contains(&other.id) {
-                continue;
-            }
             let theirs = self.endpoint_set(other);
             for &from in &own {
                 for to in self.sorted_targets(from, &theirs) {
@@ -99,6 +98,15 @@ impl<'a> Detailer<'a> {
             }
         }
         counter.table(node)
+    }
+
+    /// The nodes that are wanted, by id: a connection that is seen twice counts for the first.
+    fn in_order(self, others: &Rendering, wanted: impl Fn(&NodeIndex) -> bool) -> Vec<NodeIndex> {
+        let s = self.summarizer;
+        let nodes = others.nodes.iter().copied();
+        let mut nodes: Vec<NodeIndex> = nodes.filter(wanted).collect();
+        nodes.sort_by_key(|&i| s.bytes(s.facts.arena.node(i).id));
+        nodes
     }
 
     /// The places of the endpoints that a node contains, ordered.

@@ -90,7 +90,11 @@ pub fn write_plugins(out: &mut Vec<u8>, plugins: &[PluginInfo<'_>]) {
         write_member(out, ",\"label\":", plugin.label);
         write_optional(out, ",\"description\":", plugin.description);
         out.extend_from_slice(b",\"interfaces\":");
-        write_array(out, &plugin.interfaces, |out, name| write_string(out, name));
+        if plugin.interfaces.is_empty() {
+            out.extend_from_slice(b"null");
+        } else {
+            write_array(out, &plugin.interfaces, |out, name| write_string(out, name));
+        }
         write_optional(out, ",\"api_version\":", plugin.api_version);
         write_optional(out, ",\"status\":", plugin.status);
         out.push(b'}');

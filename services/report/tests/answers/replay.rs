@@ -115,7 +115,7 @@ fn answer(view: &mut View, symbols: &mut report::Symbols, request: &Request) -> 
         Request::Probes => scope_json::write_probes(&mut out, &view.probes(symbols)),
         Request::Details => scope_json::write_plugins(&mut out, &view.plugins(symbols)),
         Request::HasReports => out.extend_from_slice(b"true"),
-        Request::Report | Request::NotFound => return None,
+        Request::Report | Request::NotFound | Request::Malformed => return None,
     }
     Some(out)
 }
@@ -127,7 +127,11 @@ fn check(
     differences: &mut Differences,
 ) -> Vec<String> {
     let path = entry["path"].as_str().expect("a path");
-    let status = if answer.is_some() { 200 } else { 404 };
+    let status = match (answer, request) {
+        (Some(_), _) => 200,
+        (None, Request::Malformed) => 400,
+        (None, _) => 404,
+    };
     if entry["status"] != status {
         return match differences.excuse(path, "$status") {
             true => Vec::new(),
@@ -173,7 +177,7 @@ fn check(
 fn sort_probes(probes: &mut Value) {
     if let Value::Array(probes) = probes {
         probes.sort_by_cached_key(|probe| {
-            let member = |key: &str| probe[key].to_string();
+            let member = |key: &str| ascii(&probe[key].to_string());
             (
                 member("hostname"),
                 member("id"),
@@ -182,4 +186,16 @@ fn sort_probes(probes: &mut Value) {
             )
         });
     }
+}
+
+/// With everything else escaped.
+fn ascii(text: &str) -> String {
+    let mut out = String::new();
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit).ok().filter(u8::is_ascii) {
+            Some(byte) => out.push(char::from(byte)),
+            None => out += &format!("\\u{unit:04x}"),
+        }
+    }
+    out
 }

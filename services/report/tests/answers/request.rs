@@ -13,6 +13,7 @@ pub(crate) enum Request {
     Details,
     Report,
     NotFound,
+    Malformed,
 }
 
 impl Request {
@@ -20,6 +21,9 @@ impl Request {
         let (path, query) = path_and_query
             .split_once('?')
             .unwrap_or((path_and_query, ""));
+        if is_malformed(path) {
+            return Request::Malformed;
+        }
         let parts: Vec<Vec<u8>> = path.split('/').skip(1).map(unescape).collect();
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -58,6 +62,14 @@ fn selection(query: &str) -> Selection {
         hide_environment_variables: is_true("hideEnvironmentVariables"),
         options,
     }
+}
+
+fn is_malformed(path: &str) -> bool {
+    let mut escapes = path.split('%').skip(1);
+    escapes.any(|e| {
+        !e.get(..2)
+            .is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
+    })
 }
 
 fn unescape(text: &str) -> Vec<u8> {
