@@ -61,7 +61,13 @@ fn load(dir: &Path) -> Live {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let probe = name.split('-').skip(1).collect::<Vec<_>>();
         let probe = probe[..probe.len().saturating_sub(2)].join("-");
-        live.push(NOW, &probe, body.into(), Format::ScopeMsgpack, Compression::Gzip);
+        live.push(
+            NOW,
+            &probe,
+            body.into(),
+            Format::ScopeMsgpack,
+            Compression::Gzip,
+        );
     }
     live
 }

@@ -19,6 +19,7 @@ pub mod model;
 pub mod options;
 mod render;
 pub mod scope_json;
+pub mod search;
 pub mod summary;
 pub mod symbol;
 pub mod time;
