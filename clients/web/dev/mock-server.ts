@@ -190,6 +190,7 @@ export class Mock {
           })
         list = nextList
         const nodes = scope?.topologyId ? this.renderer.topology(scope.topologyId, options) : undefined
+        if (scope?.topologyId && !nodes) throw new ConnectError('no such topology', Code.NotFound)
         if (nodes) {
           const old = reset ? new Map<string, NodeSummary>() : shown
           const added = [...nodes.values()].filter((node) => !old.has(node.id))

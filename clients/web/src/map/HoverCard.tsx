@@ -26,19 +26,13 @@ function NodeText({ scene, node }: { scene: Scene; node: number }) {
   )
 }
 
-/** What is under the pointer, in words; never under the pointer itself. */
-export function HoverCard({ hover, scene }: { hover: Hover; scene: Scene }) {
+/** What is under the pointer, in words: in a corner, because beside the pointer it would cover what it is linked to. */
+export function HoverCard({ hover, scene, room }: { hover: Hover; scene: Scene; room: number }) {
   const box = scene.groups[hover.group]
   if (hover.node >= scene.ids.length || (hover.node < 0 && (!box || box.label === ''))) return null
-  const flip = hover.x > window.innerWidth * 0.5
+  const aside = hover.x < WIDTH + 40 && hover.y < 140
   return (
-    <div
-      className={css.card}
-      style={{
-        top: hover.y + 18,
-        ...(flip ? { left: Math.max(4, hover.x - WIDTH - 8), width: 'max-content' } : { left: hover.x + 16 }),
-      }}
-    >
+    <div className={css.card} style={aside ? { right: room } : { left: 12 }}>
       {hover.node >= 0 ? (
         <NodeText scene={scene} node={hover.node} />
       ) : (

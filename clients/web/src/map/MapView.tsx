@@ -48,6 +48,7 @@ export function MapView({ insets }: { insets: Insets }) {
   const front = useStore(app, (state) => state.address.cards[state.address.cards.length - 1])
   const topologyId = useStore(app, (state) => state.address.topologyId)
   const cursor = useStore(app, (state) => state.cursor)
+  const filled = useStore(app, (state) => (state.summary?.nodes ?? 0) > 0)
 
   useEffect(() => {
     const box = root.current
@@ -135,8 +136,8 @@ export function MapView({ insets }: { insets: Insets }) {
           aria-label={description || 'No node chosen; use the arrow keys'}
         />
       </div>
-      {hover && controller?.scene && <HoverCard hover={hover} scene={controller.scene} />}
-      <Tools controller={controller} />
+      {hover && controller?.scene && <HoverCard hover={hover} scene={controller.scene} room={insets.right} />}
+      {filled && <Tools controller={controller} />}
     </div>
   )
 }

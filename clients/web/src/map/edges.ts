@@ -49,7 +49,7 @@ export function paintLinks(
     paths[weight >= 20 ? 2 : weight >= 5 ? 1 : 0].push([ax, ay, bx, by])
   }
   // Many lines over each other make one grey area; the more there are, the fainter each is.
-  const density = Math.min(1, Math.max(0.3, 60 / Math.max(1, drawn)))
+  const density = Math.min(1, Math.max(0.22, 60 / Math.max(1, drawn)))
   context.strokeStyle = palette.edgeStrong
   paths.forEach((lines, i) => {
     if (lines.length === 0) return

@@ -1,6 +1,6 @@
 import { shorten } from '../shared/format'
 import { CELL_W, HEADER, NODE_R, type Scene } from '../shared/scene'
-import type { Camera } from './camera'
+import type { Camera, Rect } from './camera'
 import type { Palette } from './palette'
 
 /** Names of nodes and groups. */
@@ -15,6 +15,14 @@ export function labelSize(camera: Camera): number {
   return Math.min(13, Math.max(10, 11.5 * Math.sqrt(camera.scale)))
 }
 
+/** Where the full name of a node stands on the screen. */
+export function labelRect(scene: Scene, camera: Camera, i: number): Rect {
+  const size = labelSize(camera)
+  const w = Math.min(60, scene.labels[i].length) * size * CHAR
+  const x = scene.x[i] * camera.scale + camera.x
+  return { x: x - w / 2, y: (scene.y[i] + NODE_R * 1.15) * camera.scale + camera.y, w, h: size * 1.3 }
+}
+
 /** The name under a node, on a ground that keeps lines away from it. `full` is for the few that are looked at. */
 export function paintLabel(
   context: Context,
@@ -25,7 +33,7 @@ export function paintLabel(
   full: boolean,
 ): void {
   const size = labelSize(camera)
-  const room = Math.floor((CELL_W * camera.scale - 6) / (size * CHAR))
+  const room = Math.floor((CELL_W * camera.scale - 9) / (size * CHAR))
   const label = full ? shorten(scene.labels[i], 60) : shorten(scene.labels[i], room)
   const x = scene.x[i] * camera.scale + camera.x
   const y = (scene.y[i] + NODE_R * 1.15) * camera.scale + camera.y + size * 0.95
@@ -39,9 +47,9 @@ export function paintLabel(
   context.fillStyle = palette.text
   context.fillText(label, x, y)
   const minor = scene.minors[i]
-  if (minor === '' || (!full && camera.scale < 0.85)) return
+  if (minor === '' || camera.scale < 0.85) return
   const minorSize = size - 1.5
-  const minorText = shorten(minor, full ? 60 : Math.floor((CELL_W * camera.scale - 6) / (minorSize * CHAR)))
+  const minorText = shorten(minor, full ? 60 : Math.floor((CELL_W * camera.scale - 9) / (minorSize * CHAR)))
   context.font = `400 ${minorSize}px ${palette.font}`
   context.strokeText(minorText, x, y + size * 1.15)
   context.fillStyle = palette.muted
@@ -63,12 +71,13 @@ export function paintGroupLabel(
   if (width < 34) return
   const roomy = header >= 15
   const size = roomy ? Math.min(14, Math.max(11.5, header * 0.5)) : width > 120 ? 11 : 9.5
-  const inset = roomy ? 12 * Math.min(1, camera.scale) : 4
+  const inset = roomy ? 12 * Math.min(1, camera.scale) : 6
   const count = String(box.count)
   const wide = width > 150
   const room = Math.floor((width - inset * 2 - (wide ? count.length * size * CHAR + 14 : 0)) / (size * CHAR))
-  if (room < 3) return
   const text = shorten(box.label, room)
+  // A beginning that all neighbours share says nothing.
+  if (room < 5 || (text.length < box.label.length && width < 90)) return
   const x = box.x * camera.scale + camera.x + inset
   const y = box.y * camera.scale + camera.y + (roomy ? header / 2 + 3 : size * 0.75 + 2)
   context.textAlign = 'left'

@@ -1,7 +1,7 @@
 import { Flag, NODE_R, type Scene } from '../shared/scene'
 import { type Camera, meets, type Rect, visibleWorld } from './camera'
 import { paintEdges, paintFocusEdges, paintLinks } from './edges'
-import { MAX_LABELS, paintGroupLabel, paintLabel } from './labels'
+import { labelRect, MAX_LABELS, paintGroupLabel, paintLabel } from './labels'
 import { type Neighbours, neighbours } from './lookup'
 import type { Palette } from './palette'
 import { SPRITE_SPAN, Sprites } from './sprites'
@@ -9,12 +9,15 @@ import { Tiles } from './tiles'
 
 /** Node sizes, in pixels across, at which more is drawn. */
 const TILE_BELOW = 8
-const LABEL_FROM = 20
+/** So many nodes at once are drawn as pictures for longer. */
+const TILE_BELOW_CROWDED = 14
+const CROWD = 2000
+const LABEL_FROM = 15
 const EDGES_FROM = 13
 /** Small graphs show every connection at every distance. */
 const ALL_EDGES_UP_TO = 1500
-const DIM = 0.22
-const DIM_SELECTED = 0.45
+const DIM = 0.3
+const DIM_SELECTED = 0.5
 const MAX_MARKED = 4000
 
 export interface Emphasis {
@@ -70,7 +73,8 @@ export class Renderer {
       if (meets(box, view)) visible.push(g)
     })
     const across = NODE_R * 2 * camera.scale
-    const far = across < TILE_BELOW
+    const crowd = visible.reduce((sum, g) => sum + scene.groups[g].count, 0)
+    const far = across < (crowd > CROWD ? TILE_BELOW_CROWDED : TILE_BELOW)
     const few = scene.edges.length / 2 <= ALL_EDGES_UP_TO
     const focus = emphasis.hovered >= 0 ? emphasis.hovered : emphasis.selected
     const dim = focus >= 0 ? (emphasis.hovered >= 0 ? DIM : DIM_SELECTED) : scene.matching ? DIM : 1
@@ -245,10 +249,21 @@ export class Renderer {
         }
       }
     } else if (lit && lit.size <= 24) {
-      for (const i of lit) if (!special.includes(i)) paintLabel(context, scene, palette, camera, i, true)
+      this.litLabels(scene, camera, lit, special)
     }
     context.globalAlpha = 1
     for (const i of new Set(special)) if (i >= 0) paintLabel(context, scene, palette, camera, i, true)
+  }
+
+  /** Names of the few that are lit, where they do not cover each other. */
+  private litLabels(scene: Scene, camera: Camera, lit: Set<number>, special: readonly number[]): void {
+    const placed: Rect[] = special.filter((i) => i >= 0).map((i) => labelRect(scene, camera, i))
+    for (const i of lit) {
+      const rect = labelRect(scene, camera, i)
+      if (special.includes(i) || placed.some((other) => meets(rect, other))) continue
+      placed.push(rect)
+      paintLabel(this.context, scene, this.palette, camera, i, true)
+    }
   }
 
   private rings(scene: Scene, camera: Camera, emphasis: Emphasis): void {

@@ -68,13 +68,13 @@ function paint(scene: Scene, g: number, scale: number, palette: Palette): HTMLCa
   context.lineWidth = Math.max(0.5, scale * 2)
   context.strokeStyle = palette.edge
   context.stroke()
-  const r = Math.max(0.8, NODE_R * scale)
+  const r = Math.max(1.1, NODE_R * scale * 1.1)
   for (let i = box.start; i < box.start + box.count; i++) {
     const x = (scene.x[i] - box.x) * scale
     const y = (scene.y[i] - box.y) * scale
     context.fillStyle = palette.line(scene.hue[i])
     // Fullness as opacity: at this size there is no room for a level.
-    context.globalAlpha = scene.fill[i] < 0 ? 0.75 : 0.5 + 0.5 * scene.fill[i]
+    context.globalAlpha = scene.fill[i] < 0 ? 0.85 : 0.6 + 0.4 * scene.fill[i]
     if (scene.shape[i] === 4) context.fillRect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7)
     else {
       context.beginPath()

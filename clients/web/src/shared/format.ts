@@ -137,9 +137,11 @@ export function compareKeys(a: number | string, b: number | string): number {
 /** Cuts a text in its least telling place: the front of a path, the end of anything else. */
 export function shorten(text: string, length: number): string {
   if (text.length <= length) return text
+  let rest = text
   if (text.includes('/') && !text.includes('://')) {
-    const tail = text.slice(text.lastIndexOf('/') + 1)
-    if (tail.length > 0 && tail.length < length - 1) return `…/${tail}`.slice(0, length)
+    const tail = text.slice(text.replace(/\/+$/, '').lastIndexOf('/') + 1)
+    if (tail !== '') rest = tail
   }
-  return `${text.slice(0, Math.max(1, length - 1))}…`
+  if (rest.length <= length) return rest
+  return `${rest.slice(0, Math.max(1, length - 1))}…`
 }

@@ -27,7 +27,12 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
+function inTerminal(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('.xterm') !== null
+}
+
 function onKey(event: KeyboardEvent): void {
+  if (inTerminal(event.target)) return
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
     event.preventDefault()
     app.set({ dialog: app.get().dialog === 'palette' ? '' : 'palette' })

@@ -123,7 +123,7 @@ export function Empty() {
     return (
       <Panel title={at === null ? 'Nothing reports yet' : 'Nothing reported then'}>
         <p>Start a probe and point it here; what it sees appears within seconds.</p>
-        <pre>scope launch --probe.no-controls=false {window.location.host}</pre>
+        <pre>scope launch {window.location.host}</pre>
         <p>If probes are running, check that they reach this address and that their token is right.</p>
       </Panel>
     )

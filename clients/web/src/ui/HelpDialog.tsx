@@ -14,6 +14,7 @@ const KEYS: [string, [string[], string][]][] = [
       [['t'], 'Table'],
       [['Ctrl', 'K'], 'Commands and nodes'],
       [['Esc'], 'One step up: card, selection, overview'],
+      [['Shift', 'Esc'], 'Leave a terminal'],
       [['?'], 'This help'],
     ],
   ],

@@ -116,7 +116,7 @@ function Looks() {
   const groupBy = useStore(app, (state) => state.address.groupBy)
   const metric = useStore(app, shownMetric)
   const view = useStore(app, (state) => state.address.view)
-  if (!summary || view !== 'map') return null
+  if (!summary || summary.nodes + summary.hidden === 0 || view !== 'map') return null
   const auto = summary.groupings.find((one) => one.id === summary.grouping)?.label
   return (
     <section aria-label="Appearance" className={css.section}>
@@ -125,7 +125,7 @@ function Looks() {
         <label>
           <span>Group by</span>
           <select value={groupBy} onChange={(event) => navigate({ groupBy: event.target.value })}>
-            <option value="">{groupBy === '' && auto ? `Automatic (${auto})` : 'Automatic'}</option>
+            <option value="">{groupBy === '' && auto ? `Auto: ${auto}` : 'Auto'}</option>
             {summary.groupings.map((one) => (
               <option key={one.id} value={one.id}>
                 {one.label}

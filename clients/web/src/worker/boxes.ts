@@ -1,5 +1,7 @@
 import { forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationNodeDatum } from 'd3-force'
 
+import { CELL_H } from '../shared/scene'
+
 /** Places the groups' boxes: rows of shelves in the order that forces give, so that related groups are near. */
 
 export interface Box {
@@ -17,12 +19,13 @@ export interface BoxLink {
 }
 
 export const GAP = 56
+/** Room for one more row below every group before it touches the next. */
+export const GAP_BELOW = CELL_H + 12
 const TICKS = 120
-const ASPECT = 2
 
-/** Groups that belong at an edge of the picture: callers from outside above, what is called outside below. */
-export function edgeOf(key: string): 'top' | 'bottom' | '' {
-  return key === '!in' ? 'top' : key === '!out' ? 'bottom' : ''
+/** Groups that belong at a side of the picture: callers from outside left, what is called outside right. */
+export function sideOf(key: string): 'left' | 'right' | '' {
+  return key === '!in' ? 'left' : key === '!out' ? 'right' : ''
 }
 
 interface Body extends SimulationNodeDatum {
@@ -30,32 +33,44 @@ interface Body extends SimulationNodeDatum {
 }
 
 export function shelve(boxes: Box[], links: BoxLink[]): void {
-  const middle = boxes.filter((box) => edgeOf(box.key) === '')
+  const middle = boxes.filter((box) => sideOf(box.key) === '')
   const bodies = relax(middle, links)
-  const area = middle.reduce((sum, box) => sum + (box.w + GAP) * (box.h + GAP), 0)
+  const area = middle.reduce((sum, box) => sum + (box.w + GAP) * (box.h + GAP_BELOW), 0)
   const widest = middle.reduce((most, box) => Math.max(most, box.w), 0)
-  const target = Math.max(widest, Math.sqrt(area * ASPECT))
+  // Wider than high, as screens are; many boxes of different heights leave more air between shelves.
+  const aspect = middle.length > 12 ? 2.1 : 1.5
+  const target = Math.max(widest, Math.sqrt(area * aspect))
   let y = 0
-  const top = boxes.filter((box) => edgeOf(box.key) === 'top')
-  for (const box of top) {
-    box.x = Math.round((target - box.w) / 2)
-    box.y = y
-    y += box.h + GAP
-  }
+  let right = 0
   for (const shelf of shelves(bodies, target)) {
-    const height = shelf.reduce((most, body) => Math.max(most, body.box.h), 0)
-    shelf.sort((a, b) => (a.x ?? 0) - (b.x ?? 0) || (a.box.key < b.box.key ? -1 : 1))
-    const width = fillShelf(
-      shelf.map((body) => body.box),
-      y,
-      height,
-    )
+    const height = shelf.reduce((most, box) => Math.max(most, box.h), 0)
+    const width = fillShelf(shelf, y, height)
     const shift = Math.round(Math.max(0, target - width) / 2)
-    for (const body of shelf) body.box.x += shift
-    y += height + GAP
+    for (const box of shelf) {
+      box.x += shift
+      right = Math.max(right, box.x + box.w)
+    }
+    y += height + GAP_BELOW
   }
-  for (const box of boxes.filter((other) => edgeOf(other.key) === 'bottom')) {
-    box.x = Math.round((target - box.w) / 2)
+  const height = Math.max(0, y - GAP_BELOW)
+  const left = middle.reduce((least, box) => Math.min(least, box.x), right)
+  column(
+    boxes.filter((box) => sideOf(box.key) === 'left'),
+    height,
+    (box) => left - GAP - box.w,
+  )
+  column(
+    boxes.filter((box) => sideOf(box.key) === 'right'),
+    height,
+    () => right + (middle.length > 0 ? GAP : 0),
+  )
+}
+
+/** Stands boxes over each other, in the middle of a height. */
+function column(boxes: Box[], height: number, x: (box: Box) => number): void {
+  let y = Math.round((height - boxes.reduce((sum, box) => sum + box.h + GAP, -GAP)) / 2)
+  for (const box of boxes) {
+    box.x = x(box)
     box.y = y
     y += box.h + GAP
   }
@@ -75,31 +90,31 @@ function fillShelf(shelf: Box[], y: number, height: number): number {
     box.x = left
     box.y = y + columnY
     columnWidth = Math.max(columnWidth, box.w)
-    columnY += box.h + GAP
+    columnY += box.h + GAP_BELOW
   }
   return left + columnWidth
 }
 
-function shelves(bodies: Body[], target: number): Body[][] {
-  const rows: Body[][] = []
+/** Cuts the boxes, from top to bottom as forces have put them, into rows that are about as wide as the target. */
+function shelves(bodies: Body[], target: number): Box[][] {
+  const rows: Box[][] = []
   let row: Body[] = []
-  let area = 0
-  let height = 0
   const sorted = [...bodies].sort((a, b) => (a.y ?? 0) - (b.y ?? 0) || (a.box.key < b.box.key ? -1 : 1))
+  const inOrder = (some: Body[]) =>
+    [...some]
+      .sort((a, b) => (a.x ?? 0) - (b.x ?? 0) || (a.box.key < b.box.key ? -1 : 1))
+      .map((body) => body.box)
   for (const body of sorted) {
-    const own = (body.box.w + GAP) * (body.box.h + GAP)
-    const higher = Math.max(height, body.box.h)
-    if (row.length > 0 && area + own > (target + GAP) * (higher + GAP)) {
-      rows.push(row)
+    const longer = inOrder([...row, body])
+    const height = longer.reduce((most, box) => Math.max(most, box.h), 0)
+    // Half of the last box may stand over, or rows would on average be too short.
+    if (row.length > 0 && fillShelf(longer, 0, height) > target + body.box.w / 2) {
+      rows.push(inOrder(row))
       row = []
-      area = 0
-      height = 0
     }
     row.push(body)
-    area += own
-    height = Math.max(height, body.box.h)
   }
-  if (row.length > 0) rows.push(row)
+  if (row.length > 0) rows.push(inOrder(row))
   return rows
 }
 
@@ -155,9 +170,9 @@ export function placeBox(box: Box, standing: Box[], near: { x: number; y: number
   }
   for (const other of standing) {
     attempt(other.x + other.w + GAP, other.y)
-    attempt(other.x, other.y + other.h + GAP)
+    attempt(other.x, other.y + other.h + GAP_BELOW)
   }
-  attempt(0, bottom + GAP)
+  attempt(0, bottom + GAP_BELOW)
   box.x = bestX
   box.y = bestY
 }

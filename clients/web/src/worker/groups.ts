@@ -90,7 +90,7 @@ export function groupNodes(nodes: readonly NodeSummary[], grouping: string): Gro
     const own = groupOf(node, grouping)
     if (node.pseudo && (!own || grouping === 'name' || grouping === 'rank')) {
       const outside = node.id === INBOUND || node.id.startsWith('in-')
-      return outside ? { key: '!in', label: 'From outside' } : { key: '!out', label: 'Outside' }
+      return outside ? { key: '!in', label: 'Inbound' } : { key: '!out', label: 'Outbound' }
     }
     if (own) return own
     return grouping === 'none' ? { key: '', label: '' } : { key: '!none', label: 'Without group' }

@@ -1,6 +1,6 @@
 /**
  * Lays one group out on a grid, callers above those they call: longest path layers with back edges removed, barycentre
- * sweeps, wide layers wrapped, lonely nodes beside or below. Deterministic in the order of its input.
+ * sweeps, wide layers wrapped, each connected part for itself, packed from the top. Deterministic in the order of its input.
  */
 
 export interface Grid {
@@ -17,7 +17,6 @@ export function layerGroup(count: number, edges: readonly [number, number][], as
   const col = new Int32Array(count)
   const row = new Int32Array(count)
   if (count === 0) return { cols: 0, rows: 0, col, row }
-  const width = Math.max(1, Math.ceil(Math.sqrt(count * aspect)))
   const out: number[][] = Array.from({ length: count }, () => [])
   const into: number[][] = Array.from({ length: count }, () => [])
   for (const [a, b] of edges) {
@@ -25,12 +24,46 @@ export function layerGroup(count: number, edges: readonly [number, number][], as
     out[a].push(b)
     into[b].push(a)
   }
-  const linked: number[] = []
-  const lonely: number[] = []
-  for (let i = 0; i < count; i++) (out[i].length + into[i].length > 0 ? linked : lonely).push(i)
+  const width = Math.max(1, Math.ceil(Math.sqrt(count * aspect)))
+  const parts = components(count, out, into).map((nodes) =>
+    layPart(nodes, out, into, aspect, width, col, row),
+  )
+  // What is connected stays together, the biggest part first; lonely nodes fill what is left.
+  parts.sort((a, b) => b.nodes.length - a.nodes.length || a.nodes[0] - b.nodes[0])
+  const widest = parts.reduce((most, part) => Math.max(most, part.cols), width)
+  const heights = new Array<number>(widest).fill(0)
+  let cols = 1
+  for (const part of parts) {
+    const [left, top] = lowest(heights, part.cols)
+    for (const node of part.nodes) {
+      col[node] += left
+      row[node] += top
+    }
+    heights.fill(top + part.rows, left, left + part.cols)
+    cols = Math.max(cols, left + part.cols)
+  }
+  return { cols, rows: Math.max(1, ...heights), col, row }
+}
 
-  const layers = wrap(order(assignLayers(linked, out, into), out, into), width)
-  let used = 0
+interface Part {
+  nodes: number[]
+  cols: number
+  rows: number
+}
+
+/** Sets columns and rows of one connected part, from 0. */
+function layPart(
+  nodes: number[],
+  out: number[][],
+  into: number[][],
+  aspect: number,
+  most: number,
+  col: Int32Array,
+  row: Int32Array,
+): Part {
+  if (nodes.length === 1) return { nodes, cols: 1, rows: 1 }
+  const width = Math.min(most, Math.max(2, Math.ceil(Math.sqrt(nodes.length * aspect))))
+  const layers = wrap(order(assignLayers(nodes, out, into), out, into), width)
   layers.forEach((layer, r) => {
     const cols = columns(layer, r, col, row, into, width)
     layer.forEach((node, i) => {
@@ -38,32 +71,48 @@ export function layerGroup(count: number, edges: readonly [number, number][], as
       row[node] = r
     })
   })
-  const left = linked.reduce((least, node) => Math.min(least, col[node]), width)
-  for (const node of linked) {
+  const left = nodes.reduce((least, node) => Math.min(least, col[node]), width)
+  let cols = 0
+  for (const node of nodes) {
     col[node] -= left
-    used = Math.max(used, col[node] + 1)
+    cols = Math.max(cols, col[node] + 1)
   }
-  let rows = layers.length
-  let next = 0
-  // Beside the connected part first, so that a chain of calls does not make a tall and empty box.
-  for (let r = 0; r < rows && next < lonely.length; r++) {
-    for (let c = used; c < width && next < lonely.length; c++) {
-      col[lonely[next]] = c
-      row[lonely[next]] = r
-      next++
+  return { nodes, cols, rows: layers.length }
+}
+
+function components(count: number, out: number[][], into: number[][]): number[][] {
+  const seen = new Uint8Array(count)
+  const parts: number[][] = []
+  for (let start = 0; start < count; start++) {
+    if (seen[start]) continue
+    seen[start] = 1
+    const part = [start]
+    for (let i = 0; i < part.length; i++) {
+      for (const list of [out[part[i]], into[part[i]]]) {
+        for (const other of list) {
+          if (seen[other]) continue
+          seen[other] = 1
+          part.push(other)
+        }
+      }
+    }
+    parts.push(part.sort((a, b) => a - b))
+  }
+  return parts
+}
+
+/** Where something of that width comes to stand highest, leftmost. */
+function lowest(heights: readonly number[], width: number): [number, number] {
+  let best = 0
+  let top = Number.POSITIVE_INFINITY
+  for (let left = 0; left + width <= heights.length; left++) {
+    const y = Math.max(...heights.slice(left, left + width))
+    if (y < top) {
+      top = y
+      best = left
     }
   }
-  const cols = Math.max(used, Math.min(width, used + (next > 0 ? width - used : 0)), 1)
-  const below = lonely.length - next
-  const full = Math.max(cols, Math.min(width, below))
-  for (let i = 0; next < lonely.length; i++, next++) {
-    col[lonely[next]] = i % full
-    row[lonely[next]] = rows + Math.floor(i / full)
-  }
-  rows += Math.ceil(below / full)
-  let right = 0
-  for (let i = 0; i < count; i++) right = Math.max(right, col[i] + 1)
-  return { cols: right, rows: Math.max(rows, 1), col, row }
+  return [best, top]
 }
 
 function assignLayers(nodes: number[], out: number[][], into: number[][]): number[][] {

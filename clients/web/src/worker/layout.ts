@@ -26,8 +26,11 @@ interface Group extends Box {
   cells: Map<string, string>
 }
 
-const ASPECT = (1.8 * CELL_H) / CELL_W
+// Packing leaves holes that make a box higher than planned.
+const ASPECT = (2.4 * CELL_H) / CELL_W
 const RERUN_SHARE = 1 / 3
+/** Groups that grew may come this near to each other. */
+const MIN_GAP = 6
 
 export class Layout {
   private readonly cells = new Map<string, Cell>()
@@ -51,8 +54,12 @@ export class Layout {
           moved = group.length > unseen.length || moved
           rerun.push(this.fill(box, group))
         } else {
-          for (const node of unseen) this.insert(box, node, callers.get(node.id) ?? [], byId)
-          if (this.resize(box)) rerun.push(box)
+          let grew = false
+          for (const node of unseen) {
+            this.insert(box, node, callers.get(node.id) ?? [], byId)
+            grew = this.resize(box) || grew
+          }
+          if (grew) rerun.push(box)
         }
       }
     }
@@ -162,12 +169,20 @@ export class Layout {
         }
       }
     }
-    if (!at) {
-      if (box.cols < box.rows * 1.4)
-        at = [box.cols++, Math.max(0, Math.min(box.rows - 1, Math.round(wantRow)))]
-      else at = [Math.max(0, Math.min(box.cols - 1, Math.round(wantCol))), box.rows++]
-    }
+    at ??= this.grow(box, wantCol, wantRow)
     this.put(box, node.id, at[0], at[1])
+  }
+
+  /** Makes room in a full group, in the direction where nothing stands if there is one. */
+  private grow(box: Group, wantCol: number, wantRow: number): [number, number] {
+    const others = [...this.boxes.values()].filter((other) => other !== box)
+    const free = (w: number, h: number) => !others.some((other) => overlaps({ ...box, w, h }, other, MIN_GAP))
+    const wide = box.cols > box.rows * 2.5
+    const rowFits = free(box.w, box.h + CELL_H)
+    const colFits = free(box.w + CELL_W, box.h)
+    const byRow = wide ? rowFits || !colFits : rowFits && !colFits
+    if (byRow) return [clamp(wantCol, box.cols), box.rows++]
+    return [box.cols++, clamp(wantRow, box.rows)]
   }
 
   /** Fits the box to its cells. Returns whether it grew. */
@@ -183,7 +198,7 @@ export class Layout {
   /** Leaves a box where it is if it touches nothing there, else looks for another place. Returns whether it moved. */
   private settle(box: Group, nodes: readonly LayoutNode[], isNew: boolean): boolean {
     const standing = [...this.boxes.values()].filter((other) => other !== box)
-    if (!isNew && !standing.some((other) => overlaps(box, other, 4))) return false
+    if (!isNew && !standing.some((other) => overlaps(box, other, MIN_GAP))) return false
     let x = 0
     let y = 0
     let weight = 0
@@ -216,6 +231,10 @@ export class Layout {
     }
     return [...links.values()]
   }
+}
+
+function clamp(at: number, count: number): number {
+  return Math.max(0, Math.min(count - 1, Math.round(at)))
 }
 
 function reverse(nodes: readonly LayoutNode[]): Map<string, string[]> {

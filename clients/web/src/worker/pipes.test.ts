@@ -1,0 +1,129 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { FromWorker } from '../shared/messages'
+import { PipeLink } from './pipes'
+
+type Read = { data: Uint8Array; offset: bigint }
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+function desk(streams: (Read | Error)[][]) {
+  const offsets: bigint[] = []
+  const writes: { text: string; sequence: bigint }[] = []
+  const posted: FromWorker[] = []
+  let failWrites = 0
+  const client = {
+    read: async function* (request: { fromOffset: bigint }) {
+      offsets.push(request.fromOffset)
+      const stream = streams.shift()
+      for (const item of stream ?? []) {
+        if (item instanceof Error) throw item
+        yield item
+      }
+      if (!stream) await new Promise(() => undefined)
+    },
+    write: async (request: { data: Uint8Array; sequence: bigint }) => {
+      if (failWrites-- > 0) throw new ConnectError('away', Code.Unavailable)
+      writes.push({ text: new TextDecoder().decode(request.data), sequence: request.sequence })
+      return {}
+    },
+    closePipe: vi.fn(async () => ({})),
+  }
+  const link = new PipeLink(client as never, 'p', (message) => posted.push(message))
+  return {
+    link,
+    client,
+    offsets,
+    writes,
+    output: () =>
+      posted
+        .flatMap((message) => (message.type === 'pipeData' ? [new TextDecoder().decode(message.data)] : []))
+        .join(''),
+    states: () =>
+      posted.flatMap((message) =>
+        message.type === 'pipe' && message.event.kind === 'state' ? [message.event.state] : [],
+      ),
+    events: () => posted.flatMap((message) => (message.type === 'pipe' ? [message.event] : [])),
+    failWrites: (count: number) => {
+      failWrites = count
+    },
+  }
+}
+
+describe('pipe', () => {
+  beforeEach(() => vi.useFakeTimers())
+  afterEach(() => vi.useRealTimers())
+
+  it('goes on where it was after a lost connection, without doubling bytes', async () => {
+    const { output, offsets, states } = desk([
+      [
+        { data: bytes(''), offset: 10n },
+        { data: bytes('hello '), offset: 10n },
+        new ConnectError('x', Code.Unavailable),
+      ],
+      [{ data: bytes('lo world'), offset: 13n }],
+    ])
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(offsets.slice(0, 2)).toEqual([0n, 16n])
+    expect(output()).toBe('hello world')
+    expect(states()).toEqual(['connecting', 'open', 'reconnecting', 'connecting', 'open', 'closed'])
+  })
+
+  it('says how much was lost', async () => {
+    const { events } = desk([
+      [
+        { data: bytes('ab'), offset: 0n },
+        { data: bytes('z'), offset: 9n },
+      ],
+    ])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(events()).toContainEqual({ kind: 'skipped', bytes: 7 })
+  })
+
+  it('ends when the pipe is gone', async () => {
+    const { states } = desk([[new ConnectError('closed', Code.NotFound)]])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(states().at(-1)).toBe('closed')
+  })
+
+  it('collects key strokes and numbers the calls', async () => {
+    const { link, writes } = desk([])
+    link.write(bytes('l'))
+    link.write(bytes('s'))
+    await vi.advanceTimersByTimeAsync(50)
+    link.write(bytes('\r'))
+    await vi.advanceTimersByTimeAsync(50)
+    expect(writes).toEqual([
+      { text: 'ls', sequence: 1n },
+      { text: '\r', sequence: 2n },
+    ])
+  })
+
+  it('repeats a failed call under the same number and keeps the order', async () => {
+    const { link, writes, failWrites } = desk([])
+    failWrites(2)
+    link.write(bytes('a'))
+    await vi.advanceTimersByTimeAsync(20)
+    link.write(bytes('b'))
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(writes).toEqual([
+      { text: 'a', sequence: 1n },
+      { text: 'b', sequence: 2n },
+    ])
+  })
+
+  it('stops reading while the screen cannot keep up', async () => {
+    const piece = { data: new Uint8Array(200 * 1024), offset: 0n }
+    const { link, output } = desk([[piece, { ...piece, offset: 204_800n }, { ...piece, offset: 409_600n }]])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(400 * 1024)
+    link.ack(400 * 1024)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(600 * 1024)
+  })
+
+  it('tells the far end when the user closes it', async () => {
+    const { link, client } = desk([])
+    link.close(true)
+    expect(client.closePipe).toHaveBeenCalledWith({ pipeId: 'p' })
+  })
+})
