@@ -71,7 +71,7 @@ fn main() {
 fn live(posts: &[Post]) {
     let before = resident();
     let mut live = Live::new(Limits::default(), LiveConfig::default());
-    let mut now = SECOND;
+    let mut now = 1_800_000_000 * SECOND;
     let push = |live: &mut Live, post: &Post, now| {
         let (format, gz) = (Format::ScopeMsgpack, Compression::Gzip);
         live.push(now, &post.probe, post.body.clone(), format, gz);

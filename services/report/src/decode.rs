@@ -15,6 +15,7 @@ mod topology;
 mod walk;
 
 pub use gzip::inflate;
+pub(crate) use gzip::inflate_into;
 
 use thiserror::Error;
 

@@ -11,6 +11,8 @@
 mod config;
 mod crowd;
 mod probe;
+mod sweep;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,14 +21,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::decode::{Compression, Format, Limits};
-use crate::merge::merge;
 use crate::model::Report;
 use crate::symbol::Symbols;
 use crate::time::Timestamp;
 use crate::upgrade::upgrade;
 pub use config::LiveConfig;
 pub use crowd::Dropped;
-use probe::{Post, Probe};
+use probe::{Post, Probe, Tools};
+use whole::{Change, Merged, Whole};
+
+/// Inflated reports are rarely larger, and every tenant has such a buffer.
+const KEPT_BUFFER: usize = 2 << 20;
 
 /// What [`Live::refresh`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +51,12 @@ pub struct Live {
     report: Arc<Report>,
     dropped: Dropped,
     refreshed: Refreshed,
-    /// Whether the set of probes changed since the last merge.
-    gone: bool,
+    whole: Whole,
+    /// What probes reported that fell silent since the last merge.
+    gone: Vec<Merged>,
+    /// Bytes of strings that were needed when that was last found out.
+    needed: usize,
+    buffer: Vec<u8>,
 }
 
 impl fmt::Debug for Live {
@@ -76,7 +85,10 @@ impl Live {
                 generation: 0,
                 epoch: 0,
             },
-            gone: false,
+            whole: Whole::default(),
+            gone: Vec::new(),
+            needed: 0,
+            buffer: Vec::new(),
         }
     }
 
@@ -111,12 +123,8 @@ impl Live {
 
     /// Brings the merged report up to date.
     pub fn refresh(&mut self, now: i64) -> Refreshed {
-        self.expire(now);
-        let mut changed = std::mem::take(&mut self.gone);
-        for probe in self.probes.values_mut() {
-            changed |= probe.refresh(now, &self.config, &self.limits, &mut self.symbols);
-        }
-        if changed {
+        if self.merge(now) && self.is_littered() {
+            self.renew();
             self.merge(now);
         }
         self.refreshed
@@ -166,30 +174,80 @@ impl Live {
             .iter()
             .map(|t| 8 * t.nodes.len())
             .sum();
-        probes + report + self.symbols.heap_bytes()
+        probes + report + self.symbols.heap_bytes() + self.buffer.capacity()
     }
 
     fn expire(&mut self, now: i64) {
-        let before = self.probes.len();
-        self.probes
-            .retain(|_, probe| !probe.is_gone(now, &self.config));
-        self.gone |= self.probes.len() != before;
+        let gone = self
+            .probes
+            .extract_if(.., |_, probe| probe.is_gone(now, &self.config));
+        self.gone.extend(gone.map(|(_, probe)| probe.into_merged()));
     }
 
-    fn merge(&mut self, now: i64) {
-        let reports = self.probes.values().filter_map(Probe::merged);
-        let mut report = merge(reports, &mut self.symbols);
-        upgrade(
-            &mut report,
-            &mut self.symbols,
-            Timestamp::from_unix_nanos(now),
-        );
-        self.dropped = crowd::thin(
-            &mut report,
-            self.config.max_nodes_per_topology,
-            &self.symbols,
-        );
+    /// Merges what changed, if anything did.
+    fn merge(&mut self, now: i64) -> bool {
+        self.expire(now);
+        let nothing = Merged::default();
+        let gone = std::mem::take(&mut self.gone);
+        let mut before = Vec::new();
+        let mut tools = Tools {
+            limits: &self.limits,
+            symbols: &mut self.symbols,
+            buffer: &mut self.buffer,
+        };
+        for (id, probe) in &mut self.probes {
+            let old = probe.refresh(now, &self.config, &mut tools);
+            before.extend(old.map(|old| (id.clone(), old)));
+        }
+        if gone.is_empty() && before.is_empty() {
+            return false;
+        }
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+        let all: Vec<&Merged> = self.probes.values().map(Probe::merged).collect();
+        let after = |id| self.probes.get(id).map_or(&nothing, Probe::merged);
+        let went = gone.iter().map(|before| (before, &nothing));
+        let changed = before.iter().map(|(id, before)| (before, after(id)));
+        let changes: Vec<Change> = went
+            .chain(changed)
+            .map(|(before, after)| Change { before, after })
+            .collect();
+        self.whole.update(&all, &changes, &mut self.symbols);
+        self.publish(now);
+        true
+    }
+
+    fn publish(&mut self, now: i64) {
+        let mut report = self.whole.report().clone();
+        let now = Timestamp::from_unix_nanos(now);
+        upgrade(&mut report, &mut self.symbols, now);
+        let most = self.config.max_nodes_per_topology;
+        self.dropped = crowd::thin(&mut report, most, &self.symbols);
         self.report = Arc::new(report);
         self.refreshed.generation += 1;
+    }
+
+    /// Whether most symbols are of reports that have gone. What is still needed is only counted when it can have become
+    /// less than half.
+    fn is_littered(&mut self) -> bool {
+        let used = self.symbols.used_bytes();
+        let littered = |needed: usize| used > 2 * needed + self.config.litter_bytes;
+        if !littered(self.needed) {
+            return false;
+        }
+        let reports = self.probes.values().flat_map(Probe::reports);
+        self.needed = sweep::needed(reports.chain([&*self.report]), &self.symbols);
+        littered(self.needed)
+    }
+
+    /// Starts with new symbols.
+    fn renew(&mut self) {
+        self.symbols = Symbols::new();
+        self.whole = Whole::default();
+        for probe in self.probes.values_mut() {
+            probe.undecode();
+        }
+        self.refreshed.epoch += 1;
     }
 }

@@ -8,46 +8,56 @@ mod node;
 mod nodes;
 mod template;
 
+pub(crate) use nodes::{Indexed, Nodes};
+
 use crate::kind::KINDS;
 use crate::model::{Report, Topology};
 use crate::symbol::Symbols;
 use crate::time::Timestamp;
-use nodes::Nodes;
 
 /// Merges reports. Nodes that only one report mentions are shared with it. [Misnamed](Report::misnamed_dns) names are lost,
 /// as in Scope, unless each report is [upgraded](crate::upgrade::upgrade) before.
 pub fn merge<'a>(reports: impl Iterator<Item = &'a Report>, symbols: &mut Symbols) -> Report {
     let reports: Vec<&Report> = reports.collect();
-    let mut merged = Report::fresh(symbols);
+    let mut merged = presentation(&reports, symbols);
     let mut nodes = Nodes::default();
     for kind in KINDS {
         let said = reports
             .iter()
             .filter_map(|r| Some((*r, r.topologies.get(kind as usize)?)));
         let topologies: Vec<(&Report, &Topology)> = said.collect();
-        let into = merged.topology_mut(kind);
-        let presented: Vec<&Topology> = topologies.iter().map(|(_, t)| *t).collect();
-        template::presentation(into, &presented, symbols);
-        into.nodes = nodes.merge(kind, &topologies, symbols);
+        merged.topology_mut(kind).nodes = nodes.merge(kind, &topologies, symbols);
     }
-    let dns: Vec<_> = reports.iter().map(|r| &r.dns).collect();
-    merged.dns = list::by_key(&dns, list::dns);
-    merged.plugins = template::plugins(&reports, symbols);
-    for report in reports {
-        totals(&mut merged, report);
-    }
+    totals(&mut merged, &reports);
     merged
 }
 
-fn totals(merged: &mut Report, report: &Report) {
-    let order = |ts: Timestamp| (ts.is_zero(), ts, ts.offset_minutes);
-    if order(report.ts) < order(merged.ts) {
-        merged.ts = report.ts;
+/// Everything but nodes and totals.
+pub(crate) fn presentation(reports: &[&Report], symbols: &mut Symbols) -> Report {
+    let mut merged = Report::fresh(symbols);
+    for kind in KINDS {
+        let said = reports.iter();
+        let said: Vec<&Topology> = said
+            .filter_map(|r| r.topologies.get(kind as usize))
+            .collect();
+        template::presentation(merged.topology_mut(kind), &said, symbols);
     }
-    merged.window = merged.window.wrapping_add(report.window);
-    merged.received = merged.received.max(report.received);
-    merged.ahead |= report.ahead;
-    let (sum, sampling) = (&mut merged.sampling, report.sampling);
-    sum.count = sum.count.wrapping_add(sampling.count);
-    sum.total = sum.total.wrapping_add(sampling.total);
+    merged.dns = list::by_key(reports.iter().map(|r| &r.dns), list::dns);
+    merged.plugins = template::plugins(reports, symbols);
+    merged
+}
+
+/// Times and sums.
+pub(crate) fn totals(merged: &mut Report, reports: &[&Report]) {
+    let order = |ts: Timestamp| (ts.is_zero(), ts, ts.offset_minutes);
+    let earliest = reports.iter().map(|r| r.ts).min_by_key(|ts| order(*ts));
+    merged.ts = earliest.unwrap_or_default();
+    merged.received = reports.iter().map(|r| r.received).max().unwrap_or_default();
+    merged.ahead = reports.iter().any(|r| r.ahead);
+    let add = |sum: i64, report: &&Report| sum.wrapping_add(report.window);
+    merged.window = reports.iter().fold(0, add);
+    let add = |sum: u64, n: u64| sum.wrapping_add(n);
+    let sampled = || reports.iter().map(|r| r.sampling);
+    merged.sampling.count = sampled().map(|s| s.count).fold(0, add);
+    merged.sampling.total = sampled().map(|s| s.total).fold(0, add);
 }

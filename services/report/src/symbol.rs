@@ -129,12 +129,26 @@ impl Symbols {
         self.ends.is_empty()
     }
 
+    /// Bytes that the strings take, without what is reserved for more.
+    #[must_use]
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.bytes.len() + ENTRY_BYTES * self.ends.len()
+    }
+
+    /// Bytes that this string takes in a table.
+    pub(crate) fn cost(string: &[u8]) -> usize {
+        string.len() + ENTRY_BYTES
+    }
+
     /// Bytes of heap memory, for limits and metrics.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.bytes.capacity() + 4 * self.ends.capacity() + 5 * self.table.capacity()
     }
 }
+
+/// What a string takes besides its bytes: its end, and its place in the table.
+const ENTRY_BYTES: usize = 9;
 
 fn slice<'a>(bytes: &'a [u8], ends: &[u32], i: u32) -> &'a [u8] {
     let i = i as usize;

@@ -11,6 +11,8 @@ pub struct LiveConfig {
     pub rehydrate_for: i64,
     /// Nodes of one kind, per host that reports; 0 for any number.
     pub max_nodes_per_topology: usize,
+    /// Bytes of strings that nothing needs any more, beyond as many as are needed, that are put up with.
+    pub litter_bytes: usize,
 }
 
 impl Default for LiveConfig {
@@ -21,6 +23,7 @@ impl Default for LiveConfig {
             stale_for: 15 * SECOND,
             rehydrate_for: 30 * SECOND,
             max_nodes_per_topology: 10_000,
+            litter_bytes: 1 << 20,
         }
     }
 }

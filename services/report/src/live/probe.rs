@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::LiveConfig;
-use crate::decode::{Checked, Compression, Format, Limits, decode_checked, inflate};
+use super::whole::Merged;
+use crate::decode::{Checked, Compression, Format, Limits, decode_checked, inflate_into};
 use crate::merge::merge;
 use crate::model::Report;
 use crate::symbol::Symbols;
@@ -37,21 +38,34 @@ impl Post {
         }
     }
 
+    fn report(&self) -> Option<&Report> {
+        self.decoded.as_ref().map(|(report, _)| report)
+    }
+
     fn is_full(&self) -> bool {
         self.decoded
             .as_ref()
             .is_some_and(|(_, checked)| checked.full)
     }
 
-    fn decode(&mut self, limits: &Limits, symbols: &mut Symbols) {
+    fn decode(&mut self, tools: &mut Tools) {
         if self.decoded.is_some() {
             return;
         }
-        let decoded = inflate(&self.body, self.compression, limits)
-            .and_then(|body| decode_checked(&body, self.format, limits, self.received, symbols));
+        let (limits, symbols) = (tools.limits, &mut *tools.symbols);
+        let decoded = inflate_into(&self.body, self.compression, limits, tools.buffer)
+            .and_then(|body| decode_checked(body, self.format, limits, self.received, symbols));
         // What is no report says nothing, and need not be tried again.
         self.decoded = Some(decoded.unwrap_or_default());
     }
+}
+
+/// What decoding needs.
+pub(super) struct Tools<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) symbols: &'a mut Symbols,
+    /// To inflate into.
+    pub(super) buffer: &'a mut Vec<u8>,
 }
 
 /// One probe's posts, or all anonymous ones.
@@ -61,7 +75,9 @@ pub(super) struct Probe {
     posts: VecDeque<Post>,
     /// Anonymous posts say nothing about each other.
     named: bool,
-    merged: Option<Report>,
+    merged: Merged,
+    /// Something was posted since it was merged.
+    posted: bool,
     /// When `merged` is no longer what it should be.
     next_change: i64,
 }
@@ -80,7 +96,8 @@ impl Probe {
         Probe {
             posts: VecDeque::new(),
             named,
-            merged: None,
+            merged: Merged::default(),
+            posted: false,
             next_change: i64::MIN,
         }
     }
@@ -88,12 +105,16 @@ impl Probe {
     pub(super) fn push(&mut self, post: Post) {
         let at = self.posts.partition_point(|p| p.received <= post.received);
         self.posts.insert(at, post);
-        self.merged = None;
+        self.posted = true;
     }
 
-    /// What this probe reports.
-    pub(super) fn merged(&self) -> Option<&Report> {
-        self.merged.as_ref()
+    /// What this probe reports, as of the last [`refresh`](Probe::refresh).
+    pub(super) fn merged(&self) -> &Merged {
+        &self.merged
+    }
+
+    pub(super) fn into_merged(self) -> Merged {
+        self.merged
     }
 
     /// When that changes if nothing is posted.
@@ -113,45 +134,49 @@ impl Probe {
         self.posts.drain(..expired);
     }
 
-    /// Merges what counts now; whether that differs from before.
+    /// Merges what counts now; if that is not what it was, gives what it was.
     pub(super) fn refresh(
         &mut self,
         now: i64,
         config: &LiveConfig,
-        limits: &Limits,
-        symbols: &mut Symbols,
-    ) -> bool {
-        if self.merged.is_some() && now < self.next_change {
-            return false;
+        tools: &mut Tools,
+    ) -> Option<Merged> {
+        if !self.posted && now < self.next_change {
+            return None;
         }
         self.forget(now, config);
-        let view = self.view(now, config, limits, symbols);
-        let reports = self
-            .posts
-            .range(view.first..)
-            .filter_map(|p| p.decoded.as_ref());
-        let mut merged = merge(reports.map(|(report, _)| report), symbols);
-        for post in self.posts.range(view.first..view.current) {
-            if let Some((report, _)) = &post.decoded {
-                merged.window = merged.window.wrapping_sub(report.window);
-            }
+        let view = self.view(now, config, tools);
+        let reports = self.posts.range(view.first..).filter_map(Post::report);
+        let mut report = merge(reports, tools.symbols);
+        for before in self.posts.range(view.first..view.current) {
+            let window = before.report().map_or(0, |r| r.window);
+            report.window = report.window.wrapping_sub(window);
         }
         if view.stale {
-            make_stale(&mut merged);
+            make_stale(&mut report);
         }
-        self.merged = Some(merged);
+        self.posted = false;
         self.next_change = view.until;
         self.posts.drain(..view.first);
-        true
+        Some(std::mem::replace(&mut self.merged, Merged::new(report)))
     }
 
-    fn view(
-        &mut self,
-        now: i64,
-        config: &LiveConfig,
-        limits: &Limits,
-        symbols: &mut Symbols,
-    ) -> View {
+    /// Forgets all symbols.
+    pub(super) fn undecode(&mut self) {
+        self.posted = true;
+        self.merged = Merged::default();
+        for post in &mut self.posts {
+            post.decoded = None;
+        }
+    }
+
+    /// All reports that hold symbols.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &Report> {
+        let decoded = self.posts.iter().filter_map(Post::report);
+        decoded.chain([&self.merged.report])
+    }
+
+    fn view(&mut self, now: i64, config: &LiveConfig, tools: &mut Tools) -> View {
         let end = self.last() + config.window;
         let stale = now >= end;
         // A late probe is shown as it was just before its last report left the window.
@@ -160,7 +185,7 @@ impl Probe {
             .posts
             .partition_point(|p| p.received <= at - config.window);
         for post in self.posts.range_mut(current..) {
-            post.decode(limits, symbols);
+            post.decode(tools);
         }
         let mut view = View {
             first: current,
@@ -172,7 +197,7 @@ impl Probe {
             view.until = post.received + config.window;
         }
         if self.named && !self.posts.range(current..).any(Post::is_full) {
-            self.rehydrate(&mut view, config, limits, symbols);
+            self.rehydrate(&mut view, config, tools);
         }
         if stale {
             view.until = end + config.stale_for;
@@ -181,15 +206,9 @@ impl Probe {
     }
 
     /// Deltas only make sense with the full report before them.
-    fn rehydrate(
-        &mut self,
-        view: &mut View,
-        config: &LiveConfig,
-        limits: &Limits,
-        symbols: &mut Symbols,
-    ) {
+    fn rehydrate(&mut self, view: &mut View, config: &LiveConfig, tools: &mut Tools) {
         for i in (0..view.current).rev() {
-            self.posts[i].decode(limits, symbols);
+            self.posts[i].decode(tools);
             if self.posts[i].is_full() {
                 view.first = i;
                 view.until = view

@@ -15,17 +15,17 @@ impl<T> Keyed for (Sym, T) {
 }
 
 /// Merges lists sorted by key; `one` makes one of several items of a key.
-pub(super) fn by_key<T: Keyed + Clone>(
-    lists: &[&Vec<T>],
+pub(super) fn by_key<'a, T: Keyed + Clone + 'a>(
+    lists: impl Iterator<Item = &'a Vec<T>> + Clone,
     mut one: impl FnMut(&[&T]) -> T,
 ) -> Vec<T> {
-    let mut filled = lists.iter().filter(|l| !l.is_empty());
+    let mut filled = lists.clone().filter(|l| !l.is_empty());
     let (first, second) = (filled.next(), filled.next());
     let (Some(first), Some(_)) = (first, second) else {
-        return first.map_or_else(Vec::new, |l| (*l).clone());
+        return first.map_or_else(Vec::new, Vec::clone);
     };
-    let mut all: Vec<&T> = Vec::with_capacity(lists.iter().map(|l| l.len()).sum());
-    all.extend(lists.iter().flat_map(|l| l.iter()));
+    let mut all: Vec<&T> = Vec::with_capacity(lists.clone().map(Vec::len).sum());
+    all.extend(lists.flat_map(|l| l.iter()));
     all.sort_by_key(|item| item.key());
     let mut out = Vec::with_capacity(first.len());
     for run in all.chunk_by(|a, b| a.key() == b.key()) {
@@ -56,7 +56,7 @@ pub(super) fn union<'a>(sets: impl Iterator<Item = &'a Vec<Sym>>) -> Vec<Sym> {
     union
 }
 
-pub(super) fn sets(lists: &[&Sets]) -> Sets {
+pub(super) fn sets<'a>(lists: impl Iterator<Item = &'a Sets> + Clone) -> Sets {
     by_key(lists, |run| (run[0].0, union(run.iter().map(|set| &set.1))))
 }
 

@@ -34,79 +34,62 @@ pub(super) fn merge(kind: Kind, said: &[Said], symbols: &mut Symbols) -> Node {
         Kind::Host => active_controls(said, symbols),
         _ => None,
     };
-    let nodes: Vec<&Node> = said.iter().map(|s| s.node).collect();
     let symbols: &Symbols = symbols;
-    let largest = |a: Sym, b: Sym| {
-        if symbols.bytes(b) > symbols.bytes(a) {
-            b
-        } else {
-            a
-        }
-    };
-    // Two topologies for one id are a sender's error; the choice only has to be always the same.
-    let topology = nodes.iter().map(|n| n.topology).reduce(largest);
-    let sets: Vec<_> = nodes.iter().map(|n| &n.sets).collect();
-    let parents: Vec<_> = nodes.iter().map(|n| &n.parents).collect();
-    let metrics: Vec<_> = nodes.iter().map(|n| &n.metrics).collect();
-    let children: Vec<_> = nodes.iter().map(|n| &n.children).collect();
+    let nodes = || said.iter().map(|s| s.node);
     let mut merged = Node {
-        id: nodes[0].id,
-        topology: topology.unwrap_or_default(),
-        has_id: nodes.iter().any(|n| n.has_id),
-        sets: list::sets(&sets),
-        adjacency: list::union(nodes.iter().map(|n| &n.adjacency)),
+        id: said[0].node.id,
+        // Two topologies for one id are a sender's error; the choice only has to be always the same.
+        topology: largest(nodes().map(|n| n.topology), symbols),
+        has_id: nodes().any(|n| n.has_id),
+        sets: list::sets(nodes().map(|n| &n.sets)),
+        adjacency: list::union(nodes().map(|n| &n.adjacency)),
         latest: latest(said, symbols),
-        metrics: list::by_key(&metrics, |run| (run[0].0, metric(run))),
-        parents: list::sets(&parents),
-        children: Vec::new(),
-        stale: nodes.iter().all(|n| n.stale),
+        metrics: list::by_key(nodes().map(|n| &n.metrics), |run| (run[0].0, metric(run))),
+        parents: list::sets(nodes().map(|n| &n.parents)),
+        children: list::by_key(nodes().map(|n| &n.children), |run| child(run, symbols)),
+        stale: nodes().all(|n| n.stale),
     };
     if let Some(entry) = controls
         && let Ok(i) = merged.latest.binary_search_by_key(&entry.key, |e| e.key)
     {
         merged.latest[i] = entry;
     }
-    if children.iter().any(|c| !c.is_empty()) {
-        merged.children = list::by_key(&children, |run| child(run, symbols));
-    }
     merged
+}
+
+fn largest(mut all: impl Iterator<Item = Sym>, symbols: &Symbols) -> Sym {
+    let first = all.next().unwrap_or_default();
+    all.fold(first, |a, b| {
+        match a != b && symbols.bytes(b) > symbols.bytes(a) {
+            true => b,
+            false => a,
+        }
+    })
 }
 
 /// Children are never hosts, so nothing has to be interned for them.
 fn child(run: &[&Node], symbols: &Symbols) -> Node {
-    let mut best = run[0].clone();
-    for other in &run[1..] {
-        let latest = [&best.latest, &other.latest];
-        best = Node {
-            topology: if symbols.bytes(other.topology) > symbols.bytes(best.topology) {
-                other.topology
-            } else {
-                best.topology
-            },
-            has_id: best.has_id || other.has_id,
-            latest: list::by_key(&latest, |run| newest(run, symbols)),
-            sets: list::sets(&[&best.sets, &other.sets]),
-            parents: list::sets(&[&best.parents, &other.parents]),
-            adjacency: list::union([&best.adjacency, &other.adjacency].into_iter()),
-            metrics: list::by_key(&[&best.metrics, &other.metrics], |run| {
-                (run[0].0, metric(run))
-            }),
-            children: list::by_key(&[&best.children, &other.children], |run| {
-                child(run, symbols)
-            }),
-            stale: best.stale && other.stale,
-            id: best.id,
-        };
+    let nodes = || run.iter().copied();
+    Node {
+        id: run[0].id,
+        topology: largest(nodes().map(|n| n.topology), symbols),
+        has_id: nodes().any(|n| n.has_id),
+        sets: list::sets(nodes().map(|n| &n.sets)),
+        adjacency: list::union(nodes().map(|n| &n.adjacency)),
+        latest: list::by_key(nodes().map(|n| &n.latest), |run| newest(run, symbols)),
+        metrics: list::by_key(nodes().map(|n| &n.metrics), |run| (run[0].0, metric(run))),
+        parents: list::sets(nodes().map(|n| &n.parents)),
+        children: list::by_key(nodes().map(|n| &n.children), |run| child(run, symbols)),
+        stale: nodes().all(|n| n.stale),
     }
-    best
 }
 
 fn latest(said: &[Said], symbols: &Symbols) -> Vec<Latest> {
     if said.iter().any(|s| s.report.ahead) {
         return believable(said, symbols);
     }
-    let lists: Vec<_> = said.iter().map(|s| &s.node.latest).collect();
-    list::by_key(&lists, |run| newest(run, symbols))
+    let lists = said.iter().map(|s| &s.node.latest);
+    list::by_key(lists, |run| newest(run, symbols))
 }
 
 fn newest(run: &[&Latest], symbols: &Symbols) -> Latest {

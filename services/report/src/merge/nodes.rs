@@ -9,9 +9,17 @@ use crate::symbol::{Sym, Symbols};
 
 /// Merges lists of nodes, one kind after the other.
 #[derive(Default)]
-pub(super) struct Nodes {
-    /// One more than the index in the result, by id; all zero between uses.
+pub(crate) struct Nodes {
+    /// One more than a place in a list, by id; all zero between uses.
     slots: Vec<u32>,
+}
+
+/// What a report says about nodes, with their ids at hand: looking into each node costs a cache miss.
+#[derive(Clone, Copy)]
+pub(crate) struct Indexed<'a> {
+    pub(crate) report: &'a Report,
+    pub(crate) ids: &'a [Sym],
+    pub(crate) nodes: &'a [Arc<Node>],
 }
 
 impl Nodes {
@@ -28,7 +36,7 @@ impl Nodes {
             return first.map_or_else(Vec::new, |(_, t)| t.nodes.clone());
         };
         let total = topologies.iter().map(|(_, t)| t.nodes.len()).sum();
-        self.slots.resize(symbols.len().max(self.slots.len()), 0);
+        self.reserve(symbols);
         let mut seen: Vec<(&Report, &Arc<Node>)> = Vec::with_capacity(total);
         // Id and place in `seen`, so that sorting touches no node.
         let mut order: Vec<(Sym, u32)> = Vec::with_capacity(first.nodes.len());
@@ -66,5 +74,50 @@ impl Nodes {
             merged.unwrap_or_else(|| Arc::clone(seen[i as usize].1))
         };
         order.iter().map(place).collect()
+    }
+
+    /// As [`merge`](Nodes::merge), but of these ids only (sorted, unique): for each, the node if any report has it.
+    pub(crate) fn merge_some<'a>(
+        &mut self,
+        kind: Kind,
+        ids: &[Sym],
+        topologies: impl Iterator<Item = Indexed<'a>>,
+        symbols: &mut Symbols,
+    ) -> Vec<Option<Arc<Node>>> {
+        self.reserve(symbols);
+        for (slot, id) in (1..).zip(ids) {
+            self.slots[id.index()] = slot;
+        }
+        let mut all: Vec<(u32, &Report, &Arc<Node>)> = Vec::with_capacity(ids.len());
+        for said in topologies {
+            for (id, node) in said.ids.iter().zip(said.nodes) {
+                let slot = self.slots[id.index()];
+                if slot > 0 {
+                    all.push((slot - 1, said.report, node));
+                }
+            }
+        }
+        for id in ids {
+            self.slots[id.index()] = 0;
+        }
+        all.sort_by_key(|(slot, _, _)| *slot);
+        let mut merged = vec![None; ids.len()];
+        let mut group = Vec::new();
+        for run in all.chunk_by(|a, b| a.0 == b.0) {
+            merged[run[0].0 as usize] = Some(match run {
+                [(_, _, only)] => Arc::clone(only),
+                _ => {
+                    group.clear();
+                    group.extend(run.iter().map(|&(_, report, node)| Said { report, node }));
+                    Arc::new(node::merge(kind, &group, symbols))
+                }
+            });
+        }
+        merged
+    }
+
+    fn reserve(&mut self, symbols: &Symbols) {
+        let slots = symbols.len().max(self.slots.len());
+        self.slots.resize(slots, 0);
     }
 }

@@ -23,25 +23,23 @@ pub(super) fn presentation(into: &mut Topology, topologies: &[&Topology], symbol
         let largest = nouns.max_by_key(|n| (symbols.bytes(n.0), symbols.bytes(n.1)));
         (into.label, into.label_plural) = largest.unwrap_or_default();
     }
-    let lists: Vec<_> = topologies.iter().map(|t| &t.controls).collect();
-    into.controls = list::by_key(&lists, |run| {
-        greatest(run, |c| control_order(&c.1, symbols))
-    });
-    let lists: Vec<_> = topologies.iter().map(|t| &t.metadata_templates).collect();
-    into.metadata_templates = list::by_key(&lists, |run| {
+    let lists = topologies.iter().map(|t| &t.controls);
+    into.controls = list::by_key(lists, |run| greatest(run, |c| control_order(&c.1, symbols)));
+    let lists = topologies.iter().map(|t| &t.metadata_templates);
+    into.metadata_templates = list::by_key(lists, |run| {
         greatest(run, |t| metadata_order(&t.1, symbols))
     });
-    let lists: Vec<_> = topologies.iter().map(|t| &t.metric_templates).collect();
+    let lists = topologies.iter().map(|t| &t.metric_templates);
     into.metric_templates =
-        list::by_key(&lists, |run| greatest(run, |t| metric_order(&t.1, symbols)));
-    let lists: Vec<_> = topologies.iter().map(|t| &t.table_templates).collect();
-    into.table_templates = list::by_key(&lists, |run| table(run, symbols));
+        list::by_key(lists, |run| greatest(run, |t| metric_order(&t.1, symbols)));
+    let lists = topologies.iter().map(|t| &t.table_templates);
+    into.table_templates = list::by_key(lists, |run| table(run, symbols));
 }
 
 /// The plugins of all reports.
 pub(super) fn plugins(reports: &[&Report], symbols: &Symbols) -> Vec<Plugin> {
-    let lists: Vec<_> = reports.iter().map(|r| &r.plugins).collect();
-    list::by_key(&lists, |run| greatest(run, |p| plugin_order(p, symbols)))
+    let lists = reports.iter().map(|r| &r.plugins);
+    list::by_key(lists, |run| greatest(run, |p| plugin_order(p, symbols)))
 }
 
 fn known_or_largest(known: Sym, said: impl Iterator<Item = Sym>, symbols: &Symbols) -> Sym {
