@@ -42,7 +42,8 @@ pub struct Config {
 /// How containers are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Containers {
-    /// Through Docker's socket where there is one.
+    /// Through Docker's socket where there is one when the probe starts: that of `DOCKER_HOST` in the environment, or the
+    /// usual one.
     #[default]
     Auto,
     /// Through this Docker socket, which may appear later.

@@ -11,7 +11,7 @@ mod watch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -69,9 +69,8 @@ impl Docker {
     pub(crate) fn open(config: &Config, probe_id: &str) -> Option<Self> {
         let path = match &config.containers {
             Containers::Off => return None,
-            Containers::Auto if !Path::new(SOCKET).exists() => return None,
-            Containers::Auto => Path::new(SOCKET),
-            Containers::Docker(path) => path,
+            Containers::Auto => usual_socket()?,
+            Containers::Docker(path) => path.clone(),
         };
         let path = path.to_str()?;
         let client =
@@ -229,6 +228,16 @@ impl Docker {
         // A panic elsewhere leaves nothing half done that matters here.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The socket that other clients of Docker would use, if it is there.
+fn usual_socket() -> Option<PathBuf> {
+    let named = std::env::var("DOCKER_HOST").ok();
+    let named = named
+        .as_deref()
+        .and_then(|host| host.strip_prefix("unix://"));
+    let path = PathBuf::from(named.unwrap_or(SOCKET));
+    path.exists().then_some(path)
 }
 
 /// Whether an address of this machine is one that others reach it under.
