@@ -271,9 +271,10 @@ impl Differ {
 
     fn arrays(&mut self, expected: &[Value], actual: &[Value], place: &mut Place) {
         if let (Some(a), Some(b)) = (by_id(expected), by_id(actual)) {
-            let ids = |list: &[(String, usize)]| list.iter().map(|(id, _)| id.clone());
-            let a_ids: Vec<_> = ids(&a).collect();
-            let b_ids: Vec<_> = ids(&b).collect();
+            let ids = |list: &[(String, usize)]| -> Vec<String> {
+                list.iter().map(|(id, _)| id.clone()).collect()
+            };
+            let (a_ids, b_ids) = (ids(&a), ids(&b));
             let a: BTreeMap<_, _> = a.into_iter().map(|(id, i)| (id, &expected[i])).collect();
             let b: BTreeMap<_, _> = b.into_iter().map(|(id, i)| (id, &actual[i])).collect();
             self.members(&a, &b, place);

@@ -81,9 +81,8 @@ impl Sandbox {
     pub async fn interrupt(mut self, patience: Duration) -> anyhow::Result<Option<i32>> {
         let mut edge = self.processes.pop().context("a process")?;
         let pid = edge.id().context("a running process")?;
-        let kill = Command::new("kill").args(["-INT", &pid.to_string()]);
-        let mut kill = { kill }.spawn()?;
-        kill.wait().await?;
+        let pid = pid.to_string();
+        Command::new("kill").args(["-INT", &pid]).status().await?;
         let status = timeout(patience, edge.wait()).await;
         Ok(status.context("it did not end in time")??.code())
     }

@@ -36,10 +36,13 @@ const CREDENTIAL_BYTES: usize = 512;
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     users: UsersServiceClient<Channel>,
-    remembered: Arc<Mutex<HashMap<(String, Key), (Assertion, Instant)>>>,
+    remembered: Arc<Mutex<Remembered>>,
     origins: Arc<[HeaderValue]>,
     rt: Runtime,
 }
+
+/// What users said, by organisation and credential, and when.
+type Remembered = HashMap<(String, Key), (Assertion, Instant)>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {

@@ -16,6 +16,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::Edge;
+use crate::error::ApiError;
+use crate::selection::unescape;
 
 /// As in Scope's app: what is smaller is not worth compressing.
 const COMPRESS_FROM: u64 = 1400;
@@ -58,19 +60,16 @@ fn routes(edge: &Edge) -> Router {
         .with_state(edge.clone())
 }
 
-/// The segments of a raw path after `/api/` that hold opaque ids, each decoded as Scope does: query unescaping, so that
+/// The segments of a raw path after `/api/…/` that hold opaque ids, each decoded as Scope does: query unescaping, so that
 /// `+` is a blank and `%2F` a slash inside an id.
-fn segments<const N: usize>(path: &str) -> Option<[Vec<u8>; N]> {
+fn segments<const N: usize>(path: &str) -> Result<[Vec<u8>; N], ApiError> {
     let start = path
         .rfind("/api/topology/")
         .or_else(|| path.rfind("/api/control/"));
-    let rest = &path[start? + "/api/".len()..];
-    let decoded: Vec<_> = rest
-        .split('/')
-        .skip(1)
-        .map(crate::selection::unescape)
-        .collect();
-    decoded.try_into().ok()
+    let rest = &path[start.ok_or_else(ApiError::not_found)? + "/api/".len()..];
+    let decoded: Option<Vec<_>> = rest.split('/').skip(1).map(unescape).collect();
+    let decoded = decoded.ok_or_else(|| ApiError::bad_request("a broken escape in the path"))?;
+    decoded.try_into().map_err(|_| ApiError::not_found())
 }
 
 fn utf8(bytes: Vec<u8>) -> String {
@@ -88,8 +87,9 @@ mod tests {
             (&topology[..], &node[..]),
             (&b"hosts"[..], &b"a/b <host>"[..])
         );
-        assert_eq!(segments::<2>("/api/topology/hosts"), None);
-        assert_eq!(segments::<2>("/api/topology/hosts/a/b"), None);
-        assert!(segments::<3>("/api/app/x/api/control/p/n/c").is_some());
+        assert!(segments::<2>("/api/topology/hosts").is_err());
+        assert!(segments::<2>("/api/topology/hosts/a/b").is_err());
+        assert!(segments::<2>("/api/topology/hosts/%zz").is_err());
+        assert!(segments::<3>("/api/app/x/api/control/p/n/c").is_ok());
     }
 }

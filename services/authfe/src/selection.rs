@@ -16,14 +16,14 @@ const RESERVED: [&str; 5] = [
 /// Options that a request may name; the rest is ignored.
 const OPTIONS: usize = 64;
 
-/// The parameters of a raw query string, decoded.
+/// The parameters of a raw query string, decoded. As in Scope's app, one with a broken escape is left out.
 pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .map(|pair| {
+        .filter_map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (text(name), text(value))
+            Some((text(name)?, text(value)?))
         })
         .collect()
 }
@@ -59,31 +59,29 @@ pub(crate) fn first<'a>(parameters: &'a [(String, String)], name: &str) -> Optio
     found.map(|(_, value)| value.as_str())
 }
 
-fn text(escaped: &str) -> String {
-    String::from_utf8_lossy(&unescape(escaped)).into_owned()
+fn text(escaped: &str) -> Option<String> {
+    Some(String::from_utf8_lossy(&unescape(escaped)?).into_owned())
 }
 
-/// Undoes query escaping: `+` is a blank, `%2F` a slash. What is no escape stays as it is.
-pub(crate) fn unescape(escaped: &str) -> Vec<u8> {
+/// Undoes query escaping: `+` is a blank, `%2F` a slash. None if an escape is broken.
+pub(crate) fn unescape(escaped: &str) -> Option<Vec<u8>> {
     let bytes = escaped.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let hex = bytes.get(i + 1..i + 3);
-        let hex = hex.and_then(|h| std::str::from_utf8(h).ok());
-        let decoded = hex.and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (bytes[i], decoded) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                i += 3;
-                continue;
+        match bytes[i] {
+            b'%' => {
+                let hex = std::str::from_utf8(bytes.get(i + 1..i + 3)?).ok()?;
+                let digits = hex.bytes().all(|b| b.is_ascii_hexdigit());
+                out.push(u8::from_str_radix(hex, 16).ok().filter(|_| digits)?);
+                i += 2;
             }
-            (b'+', _) => out.push(b' '),
-            (byte, _) => out.push(byte),
+            b'+' => out.push(b' '),
+            byte => out.push(byte),
         }
         i += 1;
     }
-    out
+    Some(out)
 }
 
 /// A duration in Go's notation: `5s`, `1m30s`, `500ms`, `1.5h`. Negative ones count as zero.
@@ -147,8 +145,14 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        assert_eq!(unescape("a%2Fb+c%3Chost%3E%zz%"), b"a/b c<host>%zz%");
-        assert_eq!(unescape("%FF"), [0xff]);
+        let check = |escaped, expected: Option<&[u8]>| {
+            assert_eq!(unescape(escaped).as_deref(), expected, "{escaped}");
+        };
+        check("a%2Fb+c%3Chost%3E", Some(b"a/b c<host>"));
+        check("%FF", Some(&[0xff]));
+        check("%zz", None);
+        check("%+1", None);
+        check("a%2", None);
     }
 
     #[test]

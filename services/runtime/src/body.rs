@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Span;
 
@@ -18,24 +20,42 @@ pub(crate) struct RpcBody {
     inner: Body,
     rpc: RunningRpc,
     deadline: Option<Pin<Box<Sleep>>>,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
     span: Span,
     ended: bool,
 }
+
+/// How long an answer may go on after shutdown began: calls that are nearly done get done, watches end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl RpcBody {
     pub(crate) fn new(
         inner: Body,
         rpc: RunningRpc,
-        deadline: Option<tokio::time::Instant>,
+        deadline: Option<Instant>,
+        shutdown: CancellationToken,
         span: Span,
     ) -> Self {
+        let shutdown = async move {
+            shutdown.cancelled().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
         RpcBody {
             inner,
             rpc,
             deadline: deadline.map(|d| Box::pin(sleep_until(d))),
+            shutdown: Box::pin(shutdown),
             span,
             ended: false,
         }
+    }
+
+    /// Ends the answer before its time.
+    fn cut(&mut self, status: &Status) -> Option<Frame<Bytes>> {
+        self.end(status.code());
+        let mut trailers = HeaderMap::new();
+        status.add_header(&mut trailers).ok()?;
+        Some(Frame::trailers(trailers))
     }
 
     fn end(&mut self, code: Code) {
@@ -65,13 +85,12 @@ impl http_body::Body for RpcBody {
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
-            self.end(Code::DeadlineExceeded);
-            let mut trailers = HeaderMap::new();
             let status = Status::deadline_exceeded("the deadline has passed");
-            if status.add_header(&mut trailers).is_ok() {
-                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-            }
-            return Poll::Ready(None);
+            return Poll::Ready(self.cut(&status).map(Ok));
+        }
+        if self.shutdown.as_mut().poll(cx).is_ready() {
+            let status = Status::unavailable("the server is shutting down");
+            return Poll::Ready(self.cut(&status).map(Ok));
         }
         let span = self.span.clone();
         let frame = {

@@ -216,7 +216,9 @@ async fn track(State(state): State<StackState>, request: Request, next: Next) ->
         }
         return Response::from_parts(parts, body);
     }
-    Response::from_parts(parts, Body::new(RpcBody::new(body, rpc, deadline, span)))
+    let shutdown = state.rt.shutdown.clone();
+    let body = RpcBody::new(body, rpc, deadline, shutdown, span);
+    Response::from_parts(parts, Body::new(body))
 }
 
 async fn until(deadline: Option<Instant>, answer: impl Future<Output = Response>) -> Response {

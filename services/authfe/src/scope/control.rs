@@ -26,7 +26,7 @@ pub(crate) async fn invoke(
     OriginalUri(uri): OriginalUri,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let [probe, node, control] = segments(uri.path()).ok_or_else(ApiError::not_found)?;
+    let [probe, node, control] = segments(uri.path())?;
     let body = edge.buffered.read(request.into_body(), BODY_BYTES).await?;
     let arguments: HashMap<String, String> = if body.bytes.is_empty() {
         HashMap::new()

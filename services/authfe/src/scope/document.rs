@@ -36,7 +36,7 @@ pub(crate) async fn topology(
     Extension(signed): Extension<Signed>,
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, ApiError> {
-    let [topology] = segments(uri.path()).ok_or_else(ApiError::not_found)?;
+    let [topology] = segments(uri.path())?;
     let mut request = of(pb::Document::Topology, uri.query());
     request.topology_id = utf8(topology);
     answer(&edge, &signed, request).await
@@ -47,7 +47,7 @@ pub(crate) async fn node(
     Extension(signed): Extension<Signed>,
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, ApiError> {
-    let [topology, node] = segments(uri.path()).ok_or_else(ApiError::not_found)?;
+    let [topology, node] = segments(uri.path())?;
     let mut request = of(pb::Document::Node, uri.query());
     request.topology_id = utf8(topology);
     request.node_id = node.into();

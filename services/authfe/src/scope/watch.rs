@@ -14,8 +14,8 @@ use crate::Edge;
 use crate::error::ApiError;
 use crate::identity::Signed;
 use crate::scope::socket::{MESSAGE_BYTES, Socket};
-use crate::scope::utf8;
-use crate::selection::{first, go_duration, parameters, selection, unescape};
+use crate::scope::{segments, utf8};
+use crate::selection::{first, go_duration, parameters, selection};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 const INTERVALS: (u32, u32) = (100, 60_000);
@@ -32,10 +32,10 @@ pub(crate) async fn watch(
         Some(text) => go_duration(text)
             .ok_or_else(|| ApiError::bad_request(format!("time: invalid duration {text}")))?,
     };
-    let topology = uri.path().rsplit('/').nth(1).unwrap_or("");
+    let [topology, _] = segments(uri.path())?;
     let millis = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
     let request = signed.request(pb::WatchDocumentRequest {
-        topology_id: utf8(unescape(topology)),
+        topology_id: utf8(topology),
         selection: Some(selection(query)),
         interval_ms: millis.clamp(INTERVALS.0, INTERVALS.1),
     })?;
