@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 
 // With WEFT_BACKEND the dev server proxies to a running weft; without it the mock answers in the same process.
 const backend = process.env.WEFT_BACKEND
+// weft refuses pages of other origins.
+const target = { target: backend, changeOrigin: true, headers: { origin: backend ?? '' } }
+const proxy = backend ? { '^/weft\\.': target, '/api': target } : undefined
 
 function mockBackend(): Plugin {
   return {
@@ -26,7 +29,8 @@ export default defineConfig({
   // The UI is served under any path prefix, so every address in the build is relative.
   base: './',
   plugins: [react(), ...(backend ? [] : [mockBackend()])],
-  server: backend ? { proxy: { '^/weft\\.': { target: backend }, '/api': { target: backend } } } : {},
+  server: { proxy },
+  preview: { proxy },
   worker: { format: 'es' },
   build: { target: 'es2023', chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
   test: {

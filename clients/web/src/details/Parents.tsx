@@ -1,8 +1,8 @@
 import { useState } from 'react'
 import type { LinkView } from '../shared/details'
+import { fullName } from '../shared/names'
 import { app, pushCard } from '../state/app'
 import { useStore } from '../state/store'
-import { fullName } from '../state/topologies'
 import css from './Card.module.css'
 
 const SHOWN = 5

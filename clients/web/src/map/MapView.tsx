@@ -87,16 +87,13 @@ export function MapView({ insets }: { insets: Insets }) {
   }, [controller, dark])
 
   useEffect(() => {
-    if (controller) controller.insets = insets
-  }, [controller, insets])
-
-  useEffect(() => {
     if (!controller) return
+    controller.insets = insets
     const here = front?.topologyId === topologyId ? front.nodeId : ''
     controller.select(here)
     // A card that opened must not cover its node.
     if (here !== '') controller.show(controller.emphasis.selected)
-  }, [controller, front, topologyId])
+  }, [controller, front, topologyId, insets])
 
   useEffect(() => {
     if (!controller) return

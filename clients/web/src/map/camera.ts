@@ -45,19 +45,17 @@ export function zoomAt(camera: Camera, x: number, y: number, factor: number): Ca
   return { scale, x: x - (x - camera.x) * ratio, y: y - (y - camera.y) * ratio }
 }
 
-/** Moves as little as possible so that a point of the world is in the free part of the screen. */
-export function reveal(
-  camera: Camera,
-  wx: number,
-  wy: number,
-  width: number,
-  height: number,
-  insets: Insets,
-): Camera {
-  const x = wx * camera.scale + camera.x
-  const y = wy * camera.scale + camera.y
-  const dx = Math.max(0, insets.left + 40 - x) - Math.max(0, x - (width - insets.right - 40))
-  const dy = Math.max(0, insets.top + 40 - y) - Math.max(0, y - (height - insets.bottom - 60))
+/** Moves as little as possible so that a part of the world is in the free part of the screen. */
+export function reveal(camera: Camera, world: Rect, width: number, height: number, insets: Insets): Camera {
+  const shift = (from: number, to: number, low: number, high: number) => {
+    // What does not fit is centred.
+    if (to - from > high - low) return (low + high - from - to) / 2
+    return Math.max(0, low - from) - Math.max(0, to - high)
+  }
+  const left = world.x * camera.scale + camera.x
+  const top = world.y * camera.scale + camera.y
+  const dx = shift(left, left + world.w * camera.scale, insets.left, width - insets.right)
+  const dy = shift(top, top + world.h * camera.scale, insets.top, height - insets.bottom)
   return dx === 0 && dy === 0 ? camera : { ...camera, x: camera.x + dx, y: camera.y + dy }
 }
 

@@ -1,6 +1,6 @@
 import type { Scene, SceneValues } from '../shared/scene'
 import { type Camera, fitRect, type Insets, mix, reveal, zoomAt } from './camera'
-import { bounds, groupAt, nodeAt } from './lookup'
+import { around, bounds, groupAt, neighbours, nodeAt } from './lookup'
 import type { Palette } from './palette'
 import { type Emphasis, Renderer } from './renderer'
 import { Transition } from './transition'
@@ -173,17 +173,18 @@ export class MapController {
     this.flyTo(zoomAt(this.flight?.to ?? this.camera, x, y, factor))
   }
 
-  /** Brings a node into the free area, close enough to read. */
-  show(node: number, close = false): void {
+  /** Brings a node, and if they fit those it is linked to, into the free area. */
+  show(node: number): void {
     const { scene } = this
     if (!scene || node < 0) return
-    let camera = this.flight?.to ?? this.camera
-    if (close && camera.scale < 0.55) {
-      const x = (this.insets.left + this.width - this.insets.right) / 2
-      const y = (this.insets.top + this.height - this.insets.bottom) / 2
-      camera = { scale: 0.8, x: x - scene.x[node] * 0.8, y: y - scene.y[node] * 0.8 }
-    } else camera = reveal(camera, scene.x[node], scene.y[node], this.width, this.height, this.insets)
-    if (camera !== this.camera) this.flyTo(camera)
+    const camera = this.flight?.to ?? this.camera
+    const { incoming, outgoing } = neighbours(scene, node)
+    const room = this.width - this.insets.left - this.insets.right
+    const all = around(scene, [node, ...incoming, ...outgoing])
+    const fits =
+      all.w * camera.scale < room && all.h * camera.scale < this.height - this.insets.top - this.insets.bottom
+    const target = reveal(camera, fits ? all : around(scene, [node]), this.width, this.height, this.insets)
+    if (target !== camera) this.flyTo(target)
   }
 
   centre(): { x: number; y: number } {

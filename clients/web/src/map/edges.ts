@@ -6,6 +6,7 @@ import type { Palette } from './palette'
 
 const MAX_LINKS = 600
 const MAX_EDGES = 5000
+const MAX_CROWDED = 1500
 /** How far a line bows aside, as a share of its length; both directions bow apart. */
 const BOW = 0.1
 
@@ -62,45 +63,73 @@ export function paintLinks(
   context.globalAlpha = 1
 }
 
-/** The connections whose ends are in visible groups, and those between groups where they cross the view. */
-export function paintEdges(
+/** The connections inside the visible groups. */
+export function paintInner(
   context: Context,
   scene: Scene,
   palette: Palette,
-  view: Rect,
   camera: Camera,
   visible: readonly number[],
-  inner: boolean,
-  outer: boolean,
 ): void {
   context.beginPath()
   let drawn = 0
-  if (inner) {
-    for (const g of visible) {
-      for (let e = scene.innerStart[g]; e < scene.innerStart[g + 1] && drawn < MAX_EDGES; e++) {
-        const a = scene.edges[e * 2]
-        const b = scene.edges[e * 2 + 1]
-        if (a === b) traceLoop(context, scene.x[a], scene.y[a])
-        else traceEdge(context, scene.x[a], scene.y[a], scene.x[b], scene.y[b])
-        drawn++
-      }
-    }
-  }
-  if (outer) {
-    for (let e = scene.innerEdges * 2; e < scene.edges.length && drawn < MAX_EDGES; e += 2) {
-      const a = scene.edges[e]
-      const b = scene.edges[e + 1]
-      const left = Math.min(scene.x[a], scene.x[b])
-      const top = Math.min(scene.y[a], scene.y[b])
-      if (left > view.x + view.w || top > view.y + view.h) continue
-      if (Math.max(scene.x[a], scene.x[b]) < view.x || Math.max(scene.y[a], scene.y[b]) < view.y) continue
-      traceEdge(context, scene.x[a], scene.y[a], scene.x[b], scene.y[b])
+  for (const g of visible) {
+    for (let e = scene.innerStart[g]; e < scene.innerStart[g + 1] && drawn < MAX_EDGES; e++) {
+      const a = scene.edges[e * 2]
+      const b = scene.edges[e * 2 + 1]
+      if (a === b) traceLoop(context, scene.x[a], scene.y[a])
+      else traceEdge(context, scene.x[a], scene.y[a], scene.x[b], scene.y[b])
       drawn++
     }
   }
   context.strokeStyle = palette.edge
-  context.lineWidth = Math.max(palette.contrast ? 1.4 : 1, 1.5 * camera.scale) / camera.scale
+  context.lineWidth = edgeWidth(palette, camera)
   context.stroke()
+}
+
+/** The connections between groups: all that cross the view, or in a crowd only those that end in it. */
+export function paintOuter(
+  context: Context,
+  scene: Scene,
+  palette: Palette,
+  camera: Camera,
+  view: Rect,
+  crowded: boolean,
+  alpha: number,
+): void {
+  const inView = (i: number) =>
+    scene.x[i] >= view.x &&
+    scene.y[i] >= view.y &&
+    scene.x[i] <= view.x + view.w &&
+    scene.y[i] <= view.y + view.h
+  context.beginPath()
+  let drawn = 0
+  const most = crowded ? MAX_CROWDED : MAX_EDGES
+  for (let e = scene.innerEdges * 2; e < scene.edges.length && drawn < most; e += 2) {
+    const a = scene.edges[e]
+    const b = scene.edges[e + 1]
+    if (crowded ? !inView(a) && !inView(b) : !crosses(scene, a, b, view)) continue
+    traceEdge(context, scene.x[a], scene.y[a], scene.x[b], scene.y[b])
+    drawn++
+  }
+  context.globalAlpha = alpha * Math.min(1, Math.max(0.16, 250 / Math.max(1, drawn)))
+  context.strokeStyle = palette.edge
+  context.lineWidth = edgeWidth(palette, camera)
+  context.stroke()
+  context.globalAlpha = alpha
+}
+
+function crosses(scene: Scene, a: number, b: number, view: Rect): boolean {
+  return (
+    Math.min(scene.x[a], scene.x[b]) <= view.x + view.w &&
+    Math.min(scene.y[a], scene.y[b]) <= view.y + view.h &&
+    Math.max(scene.x[a], scene.x[b]) >= view.x &&
+    Math.max(scene.y[a], scene.y[b]) >= view.y
+  )
+}
+
+function edgeWidth(palette: Palette, camera: Camera): number {
+  return Math.max(palette.contrast ? 1.4 : 1, 1.5 * camera.scale) / camera.scale
 }
 
 function traceLoop(context: Context, x: number, y: number): void {

@@ -1,4 +1,4 @@
-import { NODE_R, type Scene } from '../shared/scene'
+import { CELL_H, CELL_W, NODE_R, type Scene } from '../shared/scene'
 
 /** Questions about a scene: what is here, what is near, what is linked. */
 
@@ -91,4 +91,27 @@ export function bounds(scene: Scene): { x: number; y: number; w: number; h: numb
     bottom = Math.max(bottom, box.y + box.h)
   }
   return { x: left, y: top, w: right - left, h: bottom - top }
+}
+
+/** The rectangle around some nodes and their names. */
+export function around(
+  scene: Scene,
+  nodes: readonly number[],
+): { x: number; y: number; w: number; h: number } {
+  let left = Number.POSITIVE_INFINITY
+  let top = Number.POSITIVE_INFINITY
+  let right = Number.NEGATIVE_INFINITY
+  let bottom = Number.NEGATIVE_INFINITY
+  for (const i of nodes) {
+    left = Math.min(left, scene.x[i])
+    top = Math.min(top, scene.y[i])
+    right = Math.max(right, scene.x[i])
+    bottom = Math.max(bottom, scene.y[i])
+  }
+  return {
+    x: left - CELL_W / 2,
+    y: top - CELL_H / 2,
+    w: right - left + CELL_W,
+    h: bottom - top + CELL_H * 1.2,
+  }
 }

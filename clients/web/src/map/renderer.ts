@@ -1,6 +1,6 @@
 import { Flag, NODE_R, type Scene } from '../shared/scene'
 import { type Camera, meets, type Rect, visibleWorld } from './camera'
-import { paintEdges, paintFocusEdges, paintLinks } from './edges'
+import { paintFocusEdges, paintInner, paintLinks, paintOuter } from './edges'
 import { labelRect, MAX_LABELS, paintGroupLabel, paintLabel } from './labels'
 import { type Neighbours, neighbours } from './lookup'
 import type { Palette } from './palette'
@@ -83,13 +83,9 @@ export class Renderer {
     this.groupBoxes(scene, camera, visible, ratio)
     context.setTransform(ratio * camera.scale, 0, 0, ratio * camera.scale, ratio * camera.x, ratio * camera.y)
     context.globalAlpha = dim
-    const edgesShown = few || across >= EDGES_FROM
-    if (edgesShown) paintEdges(context, scene, palette, view, camera, visible, !far, true)
-    else {
-      paintLinks(context, scene, palette, view, camera, dim)
-      context.globalAlpha = dim
-      if (!far) paintEdges(context, scene, palette, view, camera, visible, true, false)
-    }
+    if (!far) paintInner(context, scene, palette, camera, visible)
+    if (few || across >= EDGES_FROM) paintOuter(context, scene, palette, camera, view, !few, dim)
+    else paintLinks(context, scene, palette, view, camera, dim)
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     this.tiles.begin()
     if (far) this.drawTiles(scene, camera, visible, ratio, dim)

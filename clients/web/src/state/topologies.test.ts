@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { OptionGroupView, TopologyView } from '../shared/messages'
-import { chosenValues, firstTopology, fullName, offered, toggleOption } from './topologies'
+import { fullName } from '../shared/names'
+import { chosenValues, firstTopology, offered, toggleOption } from './topologies'
 
 function topology(id: string, nodes: number, parentId = '', hideIfEmpty = true): TopologyView {
   return { id, name: id, parentId, hideIfEmpty, groups: [], nodes, realNodes: nodes, edges: 0, filtered: 0 }

@@ -35,15 +35,6 @@ export function firstTopology(topologies: readonly TopologyView[]): string | und
   return root?.id ?? offered(topologies, '')[0]?.id
 }
 
-/** The name on its own: `Processes by name`. */
-export function fullName(topologies: readonly TopologyView[], id: string): string {
-  const topology = topologies.find((one) => one.id === id)
-  if (!topology) return id
-  const parent = topologies.find((one) => one.id === topology.parentId)
-  if (!parent) return topology.name
-  return topology.name.startsWith('by ') ? `${parent.name} ${topology.name}` : topology.name
-}
-
 /** The values that hold in a group: those chosen that still exist, else the default. */
 export function chosenValues(group: OptionGroupView, options: Record<string, string[]>): string[] {
   const chosen = (options[group.id] ?? []).filter((value) =>

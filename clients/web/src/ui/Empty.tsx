@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
+import { fullName } from '../shared/names'
 import { app, backend, navigate } from '../state/app'
 import { useStore } from '../state/store'
-import { fullName } from '../state/topologies'
 import css from './Empty.module.css'
 import { Mark } from './Mark'
 

@@ -39,8 +39,10 @@ function Topologies() {
   const topologies = useStore(app, (state) => state.topologies)
   const current = useStore(app, (state) => state.address.topologyId)
   const hits = useStore(app, (state) => state.hits)
+  const refused = useStore(app, (state) => /signed-out|denied/.test(state.connection.state))
   const searching = Object.keys(hits).length > 0
   if (topologies === null) {
+    if (refused) return null
     return (
       <div className={css.skeleton} aria-hidden="true">
         {[70, 52, 60, 44].map((width) => (

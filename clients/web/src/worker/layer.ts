@@ -25,8 +25,9 @@ export function layerGroup(count: number, edges: readonly [number, number][], as
     into[b].push(a)
   }
   const width = Math.max(1, Math.ceil(Math.sqrt(count * aspect)))
+  const highest = Math.ceil(Math.sqrt(count / aspect)) + 1
   const parts = components(count, out, into).map((nodes) =>
-    layPart(nodes, out, into, aspect, width, col, row),
+    foldPart(layPart(nodes, out, into, aspect, width, col, row), highest, width, col, row),
   )
   // What is connected stays together, the biggest part first; lonely nodes fill what is left.
   parts.sort((a, b) => b.nodes.length - a.nodes.length || a.nodes[0] - b.nodes[0])
@@ -78,6 +79,18 @@ function layPart(
     cols = Math.max(cols, col[node] + 1)
   }
   return { nodes, cols, rows: layers.length }
+}
+
+/** Breaks a part that is higher than the group should be into columns, as a newspaper does. */
+function foldPart(part: Part, most: number, width: number, col: Int32Array, row: Int32Array): Part {
+  const columns = Math.min(Math.ceil(part.rows / most), Math.max(1, Math.floor(width / part.cols)))
+  if (columns < 2) return part
+  const rows = Math.ceil(part.rows / columns)
+  for (const node of part.nodes) {
+    col[node] += Math.floor(row[node] / rows) * part.cols
+    row[node] %= rows
+  }
+  return { nodes: part.nodes, cols: part.cols * columns, rows }
 }
 
 function components(count: number, out: number[][], into: number[][]): number[][] {

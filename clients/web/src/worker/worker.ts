@@ -6,6 +6,7 @@ import { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
 import { NodeView, QueryService, type WatchResponse } from '../gen/weft/query/v1/query_pb'
 import { UsersService } from '../gen/weft/users/v1/users_pb'
 import type { Call, FromWorker, PageScope, ToWorker } from '../shared/messages'
+import { fullName } from '../shared/names'
 import { detailsView } from './cards'
 import { PipeLink } from './pipes'
 import { Session } from './session'
@@ -73,7 +74,7 @@ class Desk {
     post({ type: 'data', receivedAt: Date.now() })
     if (event.case === 'topologies') {
       const topologies = topologyViews(event.value.topologies)
-      this.session.setNames(new Map(topologies.map((one) => [one.id, one.name])))
+      this.session.setNames(new Map(topologies.map((one) => [one.id, fullName(topologies, one.id)])))
       post({ type: 'topologies', topologies })
     } else if (event.case === 'nodes') {
       this.session.apply(event.value)
