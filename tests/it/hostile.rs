@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use ::http::Request;
 use anyhow::{Context, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ::http::Request;
 use http_body_util::Full;
 use tests::{Sandbox, Topology, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

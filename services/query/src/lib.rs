@@ -16,6 +16,7 @@ mod feed;
 mod hub;
 mod metrics;
 mod scope;
+mod search;
 mod selection;
 mod server;
 mod tenant;

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use crate::convert::{self, Detail};
 use crate::hub::{self, Change, Form, Hub, Subject};
 use crate::scope::{Chunks, chunks, interval};
+use crate::search::Search;
 use crate::selection::{Past, check_node_id, selection};
 use crate::tenants::Tenants;
 use crate::watch::{self, Watches};
@@ -198,8 +199,15 @@ impl QueryService for Query {
         request: Request<pb::SearchRequest>,
     ) -> Result<Response<pb::SearchResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
-        let _ = caller;
-        Err(Status::unimplemented("there is no search yet"))
+        let mut request = request.into_inner();
+        let wanted = request.selection.take();
+        let selection = selection(wanted, &caller, Past::Refuse)?;
+        let search = Search::parse(&request)?;
+        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let topologies = tenant
+            .read(move |reading| search.run(reading, &selection))
+            .await?;
+        Ok(Response::new(pb::SearchResponse { topologies }))
     }
 
     async fn get_timeline(
