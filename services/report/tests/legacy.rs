@@ -107,8 +107,16 @@ fn pods_of_replica_sets_become_pods_of_deployments() {
         }},
     });
     let expected = json!({"deployment": ["d1", "d2"], "service": ["s"]});
-    check_upgraded(&[report.clone()], "/Pod/nodes/p1/parents", expected);
-    check_upgraded(&[report.clone()], "/Pod/nodes/p2/parents", Value::Null);
+    check_upgraded(
+        std::slice::from_ref(&report),
+        "/Pod/nodes/p1/parents",
+        expected,
+    );
+    check_upgraded(
+        std::slice::from_ref(&report),
+        "/Pod/nodes/p2/parents",
+        Value::Null,
+    );
     check_upgraded(
         &[report],
         "/Pod/nodes/p3/parents",
@@ -140,7 +148,7 @@ fn namespaces_are_made_up_where_none_are_reported() {
         "one;<namespace>": node("one;<namespace>", "one"),
         "two;<namespace>": node("two;<namespace>", "two"),
     });
-    check_upgraded(&[report.clone()], "/Namespace/nodes", expected);
+    check_upgraded(std::slice::from_ref(&report), "/Namespace/nodes", expected);
     let known = json!({"Namespace": {"nodes": {"n": {"topology": "namespace"}}}});
     check_upgraded(
         &[report, known],
