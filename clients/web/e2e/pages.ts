@@ -223,6 +223,13 @@ export const pages: Scenario[] = [
       assert.match(desk.page.url(), /at=/)
       await desk.page.getByRole('button', { name: 'Back to live' }).click()
       await desk.live()
+      await desk.page.getByRole('button', { name: 'Time strip' }).click()
+      const slider = desk.page.getByRole('slider', { name: 'Moment' })
+      await slider.focus()
+      await desk.page.keyboard.press('ArrowLeft')
+      await desk.byId('status').getByText('Paused').waitFor()
+      await desk.page.keyboard.press('End')
+      await desk.live()
     },
   },
 ]

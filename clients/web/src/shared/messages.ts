@@ -38,6 +38,8 @@ export type ToWorker =
   | { type: 'view'; view: PageView }
   | { type: 'table'; spec: TableSpec | null }
   | { type: 'visible'; visible: boolean }
+  /** Stands still: what comes is not shown until it ends. */
+  | { type: 'freeze'; frozen: boolean }
   | { type: 'retry' }
   | { type: 'tidy' }
   | { type: 'pin'; topologyId: string; id: string; x: number; y: number }
@@ -81,6 +83,8 @@ export type Connection =
   | { state: 'asleep' }
   | { state: 'signed-out' }
   | { state: 'denied'; error: string }
+  /** The moment in the address is not kept. */
+  | { state: 'no-history' }
 
 export interface OptionGroupView {
   id: string

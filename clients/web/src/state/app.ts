@@ -34,6 +34,11 @@ export interface AppState {
   details: Record<string, DetailsView | null>
   hits: Record<string, number>
   receivedAt: number
+  /** Whether past moments can be shown; null until known. */
+  history: boolean | null
+  /** Since when the picture stands still although the server only knows now. */
+  frozenAt: number | null
+  timeStrip: boolean
   user: UserView | null
   terminals: Terminal[]
   frontTerminal: string
@@ -55,6 +60,9 @@ export const app = new Store<AppState>({
   details: {},
   hits: {},
   receivedAt: 0,
+  history: null,
+  frozenAt: null,
+  timeStrip: false,
   user: null,
   terminals: [],
   frontTerminal: '',
@@ -85,7 +93,7 @@ function receive(message: FromWorker): void {
     case 'hits':
       return app.set({ hits: message.hits })
     case 'data':
-      return app.set({ receivedAt: message.receivedAt })
+      return app.get().frozenAt === null ? app.set({ receivedAt: message.receivedAt }) : undefined
   }
 }
 
@@ -128,6 +136,10 @@ function post(): void {
 
 function show(address: Address): void {
   const before = app.get()
+  const elsewhere =
+    before.address.topologyId !== address.topologyId ||
+    JSON.stringify(before.address.options) !== JSON.stringify(address.options)
+  if (elsewhere) freeze(false)
   const other = before.address.topologyId !== address.topologyId
   const keys = new Set(address.cards.map(cardKey))
   app.set({
@@ -179,6 +191,23 @@ export function closeCards(): void {
   if (app.get().address.cards.length > 0) navigate({ cards: [] })
 }
 
+/** Without history the picture can still be held. */
+export function freeze(frozen: boolean): void {
+  if (frozen === (app.get().frozenAt !== null)) return
+  app.set({ frozenAt: frozen ? Date.now() : null })
+  backend.send({ type: 'freeze', frozen })
+}
+
+export function pause(): void {
+  if (app.get().history) navigate({ at: Date.now() })
+  else freeze(true)
+}
+
+export function goLive(): void {
+  freeze(false)
+  if (app.get().address.at !== null) navigate({ at: null })
+}
+
 export function start(): void {
   window.addEventListener('popstate', () => show(parseAddress(window.location.hash)))
   window.addEventListener('hashchange', () => show(parseAddress(window.location.hash)))
@@ -186,6 +215,11 @@ export function start(): void {
     backend.send({ type: 'visible', visible: document.visibilityState === 'visible' })
   })
   post()
+  const now = Date.now()
+  backend
+    .call({ method: 'timeline', from: now - 60_000, until: now, spans: 1 })
+    .then(() => app.set({ history: true }))
+    .catch(() => app.set({ history: false }))
   backend
     .call<UserView>({ method: 'user' })
     .then((user) => app.set({ user }))

@@ -12,6 +12,7 @@ import { SEARCH_ID } from './SearchBox'
 import { Sidebar } from './Sidebar'
 import { StatusLine } from './StatusLine'
 import { TableView } from './TableView'
+import { TimeStrip } from './TimeStrip'
 import { TopBar } from './TopBar'
 
 const TerminalDock = lazy(() => import('../terminal/TerminalDock'))
@@ -63,6 +64,7 @@ export function App() {
   const view = useStore(app, (state) => state.address.view)
   const hasCards = useStore(app, (state) => state.address.cards.length > 0)
   const hasTerminals = useStore(app, (state) => state.terminals.length > 0)
+  const strip = useStore(app, (state) => state.timeStrip && state.history === true)
   const empty = useStore(
     app,
     (state) => (state.summary?.nodes ?? 0) === 0 || state.summary?.topologyId !== state.address.topologyId,
@@ -96,6 +98,7 @@ export function App() {
               <TerminalDock />
             </Suspense>
           )}
+          {strip && <TimeStrip />}
         </main>
         <StatusLine />
       </div>

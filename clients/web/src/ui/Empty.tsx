@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { fullName } from '../shared/names'
-import { app, backend, navigate } from '../state/app'
+import { app, backend, goLive, navigate } from '../state/app'
 import { useStore } from '../state/store'
 import css from './Empty.module.css'
 import { Mark } from './Mark'
@@ -74,6 +74,20 @@ export function Empty() {
     return (
       <Panel title="You may not see this">
         <p>{connection.error}</p>
+      </Panel>
+    )
+  }
+  if (connection.state === 'no-history') {
+    return (
+      <Panel
+        title="This moment is not kept"
+        actions={
+          <button type="button" onClick={goLive}>
+            Back to now
+          </button>
+        }
+      >
+        <p>This Weft knows only the present.</p>
       </Panel>
     )
   }

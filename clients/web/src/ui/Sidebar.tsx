@@ -25,6 +25,7 @@ function TopologyButton({
       aria-current={current ? 'page' : undefined}
       aria-label={`${topology.name}, ${parts.join(', ')}`}
       title={parts.join(' · ')}
+      data-empty={topology.nodes === 0 || undefined}
       data-topology={topology.id}
       onClick={() => setTopology(topology.id)}
     >

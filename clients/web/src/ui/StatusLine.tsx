@@ -6,10 +6,10 @@ import { useNow } from './clock'
 import { Icon } from './icons'
 import css from './StatusLine.module.css'
 
-function describe(connection: Connection, now: number, at: number | null): { tone: string; text: string } {
+function describe(connection: Connection, now: number, paused: boolean): { tone: string; text: string } {
   switch (connection.state) {
     case 'live':
-      return at === null ? { tone: 'live', text: 'Live' } : { tone: 'past', text: 'Paused' }
+      return paused ? { tone: 'past', text: 'Paused' } : { tone: 'live', text: 'Live' }
     case 'connecting':
       return { tone: 'wait', text: 'Connecting…' }
     case 'reconnecting': {
@@ -22,14 +22,16 @@ function describe(connection: Connection, now: number, at: number | null): { ton
       return { tone: 'bad', text: 'Signed out' }
     case 'denied':
       return { tone: 'bad', text: 'No access' }
+    case 'no-history':
+      return { tone: 'bad', text: 'Not kept' }
   }
 }
 
 function State() {
   const connection = useStore(app, (state) => state.connection)
-  const at = useStore(app, (state) => state.address.at)
+  const paused = useStore(app, (state) => state.address.at !== null || state.frozenAt !== null)
   const now = useNow()
-  const { tone, text } = describe(connection, now, at)
+  const { tone, text } = describe(connection, now, paused)
   return (
     <>
       <span className={css.state} data-tone={tone}>
@@ -52,9 +54,11 @@ function Age() {
   const summary = useStore(app, (state) => state.summary)
   const receivedAt = useStore(app, (state) => state.receivedAt)
   const at = useStore(app, (state) => state.address.at)
+  const frozenAt = useStore(app, (state) => state.frozenAt)
   const now = useNow()
   if (!summary?.loaded || receivedAt === 0) return null
   if (at !== null && summary.at > 0) return <span>as of {new Date(summary.at).toLocaleTimeString()}</span>
+  if (frozenAt !== null) return <span>as of {new Date(frozenAt).toLocaleTimeString()}</span>
   const age = Math.max(0, now - receivedAt)
   return (
     <span

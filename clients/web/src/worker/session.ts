@@ -42,6 +42,10 @@ export class Session {
 
   constructor(private readonly post: (message: FromWorker) => void) {}
 
+  get isLoaded(): boolean {
+    return this.loaded
+  }
+
   setTopology(topologyId: string): void {
     if (topologyId === this.topologyId) return
     this.topologyId = topologyId

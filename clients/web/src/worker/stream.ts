@@ -41,7 +41,8 @@ export class Stream {
     const first = this.scope === undefined
     this.scope = scope
     if (this.asleep) return
-    if (first) this.open()
+    // A refused scope left no stream behind.
+    if (first || (this.abort === undefined && this.retryTimer === undefined)) this.open()
     else if (this.watchId !== '') void this.update()
     // Without a name yet, the update follows the first response.
     else this.scopeNumber = this.scopeNumber === 0n ? 1n : this.scopeNumber
@@ -68,6 +69,7 @@ export class Stream {
 
   private stop(): void {
     clearTimeout(this.retryTimer)
+    this.retryTimer = undefined
     clearTimeout(this.deadTimer)
     this.abort?.abort()
     this.abort = undefined
@@ -145,6 +147,10 @@ export class Stream {
     }
     if (error.code === Code.PermissionDenied) {
       this.hooks.connection({ state: 'denied', error: error.rawMessage })
+      return
+    }
+    if (error.code === Code.Unimplemented && this.scope?.selection?.at) {
+      this.hooks.connection({ state: 'no-history' })
       return
     }
     if (error.code === Code.NotFound && this.scope?.topologyId) {

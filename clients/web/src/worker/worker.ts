@@ -51,6 +51,7 @@ class Desk {
   private sleepTimer: ReturnType<typeof setTimeout> | undefined
   private searchTimer: ReturnType<typeof setTimeout> | undefined
   private searched = ''
+  private frozen = false
 
   constructor(base: string) {
     const transport = createGrpcWebTransport({
@@ -71,6 +72,8 @@ class Desk {
 
   private receive(response: WatchResponse): void {
     const { event } = response
+    if (this.frozen && (event.case === 'topologies' || (event.case === 'nodes' && this.session.isLoaded)))
+      return
     post({ type: 'data', receivedAt: Date.now() })
     if (event.case === 'topologies') {
       const topologies = topologyViews(event.value.topologies)
@@ -96,6 +99,8 @@ class Desk {
         return this.session.setTable(message.spec)
       case 'visible':
         return this.setVisible(message.visible)
+      case 'freeze':
+        return this.setFrozen(message.frozen)
       case 'retry':
         return this.stream.retry()
       case 'tidy':
@@ -127,6 +132,13 @@ class Desk {
     if (old && (JSON.stringify(old.options) !== JSON.stringify(scope.options) || old.at !== scope.at))
       this.session.forget()
     this.stream.setScope(watchScope(scope))
+  }
+
+  private setFrozen(frozen: boolean): void {
+    if (frozen === this.frozen) return
+    this.frozen = frozen
+    // What was left out meanwhile comes with the reset of a new stream.
+    if (!frozen) this.stream.retry()
   }
 
   private setVisible(visible: boolean): void {
