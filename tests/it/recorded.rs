@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tests::compare::{Allowed, differences};
 use tests::recorded::{Scenario, scenario, scenarios};
 use tests::{Sandbox, Topology, http};
@@ -71,25 +72,26 @@ async fn replay(name: &str, topology: Topology, allowed: &Allowed) -> anyhow::Re
     Ok(scenario.answers.len())
 }
 
-#[tokio::test]
-async fn answers_are_those_of_scopes_app() -> anyhow::Result<()> {
+/// Replays all scenarios, two at a time.
+async fn replay_all(topology: Topology) -> anyhow::Result<()> {
     let allowed = Allowed::read()?;
-    let mut requests = 0;
-    for name in scenarios()? {
-        requests += replay(&name, Topology::Direct, &allowed).await?;
-    }
+    let names = scenarios()?;
+    let replays = names.iter().map(|name| replay(name, topology, &allowed));
+    let requests: Vec<usize> = stream::iter(replays).buffered(2).try_collect().await?;
+    let requests: usize = requests.iter().sum();
     println!("{requests} requests answered as recorded");
     ensure!(requests > 2000, "only {requests} requests were recorded");
     Ok(())
 }
 
 #[tokio::test]
+async fn answers_are_those_of_scopes_app() -> anyhow::Result<()> {
+    replay_all(Topology::Direct).await
+}
+
+#[tokio::test]
 async fn separate_processes_answer_the_same() -> anyhow::Result<()> {
-    let allowed = Allowed::read()?;
-    for name in ["s01-single-host", "s02-two-hosts-docker"] {
-        replay(name, Topology::Processes, &allowed).await?;
-    }
-    Ok(())
+    replay_all(Topology::Processes).await
 }
 
 #[tokio::test]

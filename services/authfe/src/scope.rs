@@ -37,6 +37,8 @@ fn routes(edge: &Edge) -> Router {
         .route("/api/topology", get(document::topologies))
         .route("/api/topology/{topology}", get(document::topology))
         .route("/api/topology/{topology}/{node}", get(document::node))
+        // A malformed report may have a node without an id.
+        .route("/api/topology/{topology}/", get(document::node))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM)));
     let streams = Router::new()
         .route("/api/report", post(report::submit))
