@@ -51,6 +51,15 @@ impl Arena {
         &self.counters[node.counters.range()]
     }
 
+    /// The nodes that were put into this one itself.
+    pub(crate) fn direct_children(&self, node: &Drawn) -> impl Iterator<Item = NodeIndex> {
+        let children = self.children(node).iter();
+        children.filter_map(|&child| match child {
+            Child::Endpoint(_) => None,
+            Child::Node(index) | Child::Deep(index) => Some(index),
+        })
+    }
+
     /// Calls `f` with everything that the node contains, at any depth. A child may come more than once.
     pub(crate) fn each_child(&self, node: &Drawn, f: &mut impl FnMut(Child)) {
         for &child in self.children(node) {

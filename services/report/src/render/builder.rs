@@ -6,8 +6,8 @@ use crate::render::drawn::{Child, Drawn, NodeIndex, Rendering, Source, Span};
 use crate::render::merged::merge_nodes;
 use crate::symbol::Sym;
 
-/// A bound on what one node with many parents and many edges can multiply into.
-const MAX_EDGES: usize = 1 << 24;
+/// A bound on what nodes with many parents and many edges can multiply into: many times what the largest real reports have.
+const MAX_PAIRS: usize = 1 << 22;
 
 /// Collects nodes, what they contain and what they connect to, in any order.
 #[derive(Debug, Default)]
@@ -107,9 +107,14 @@ impl Builder {
 
     /// An edge; dropped in the end if it does not lead to an output.
     pub(crate) fn edge(&mut self, from: u32, to: Sym) {
-        if self.edges.len() < MAX_EDGES {
+        if !self.is_full() {
             self.edges.push((from, to));
         }
+    }
+
+    /// Whether there are so many edges or children that no more are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.edges.len() >= MAX_PAIRS || self.children.len() >= MAX_PAIRS
     }
 
     /// Moves everything into the arena.

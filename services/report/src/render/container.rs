@@ -3,7 +3,7 @@
 use crate::kind::Kind;
 use crate::render::arena::{Arena, Image};
 use crate::render::context::{Mapping, Render};
-use crate::render::drawn::{Child, Drawn, NodeIndex, Rendering};
+use crate::render::drawn::{Drawn, NodeIndex, Rendering};
 use crate::render::filter;
 use crate::render::image_name;
 use crate::render::networks::parse_ip;
@@ -267,16 +267,13 @@ impl Render<'_> {
             }
             let mut only: Option<NodeIndex> = None;
             let mut several = false;
-            facts.arena.each_child(node, &mut |child| {
-                let Child::Node(i) = child else {
-                    return;
-                };
+            for i in facts.arena.direct_children(node) {
                 let child = facts.arena.node(i);
                 if child.topology == topology && facts.latest(child, key).is_none() {
                     several |= only.is_some_and(|o| facts.arena.node(o).id != child.id);
                     only = Some(i);
                 }
-            });
+            }
             if !several {
                 self.arena.node_mut(index).metrics_of = only;
             }

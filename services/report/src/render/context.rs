@@ -149,6 +149,9 @@ impl Render<'_> {
                     continue;
                 };
                 for &to in mapping.outputs(j as usize) {
+                    if builder.is_full() {
+                        return;
+                    }
                     let to = builder.id(to);
                     for &from in outputs {
                         builder.edge(from, to);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::kind::Kind;
 use crate::model::{Metric, Node, Report, Topology};
 use crate::render::arena::Arena;
-use crate::render::drawn::{Child, Drawn, Source};
+use crate::render::drawn::{Drawn, Source};
 use crate::render::keys::Keys;
 use crate::render::merged::merge_metrics;
 use crate::render::node_id;
@@ -145,15 +145,9 @@ impl<'a> Facts<'a> {
             .unwrap_or_default()
     }
 
-    /// Whether any child, at any depth, is of this topology.
+    /// Whether it contains a node of this topology.
     pub(crate) fn contains(self, node: &Drawn, topology: Sym) -> bool {
-        self.arena.children(node).iter().any(|&child| match child {
-            Child::Endpoint(_) => false,
-            Child::Node(i) => self.arena.node(i).topology == topology,
-            Child::Deep(i) => {
-                let child = self.arena.node(i);
-                child.topology == topology || self.contains(child, topology)
-            }
-        })
+        let mut children = self.arena.direct_children(node);
+        children.any(|i| self.arena.node(i).topology == topology)
     }
 }

@@ -124,15 +124,10 @@ impl Predicates<'_> {
         if !is_group {
             return self.namespace(facts, node, namespace) == namespace;
         }
-        let mut found = false;
-        facts.arena.each_child(node, &mut |child| {
-            if let crate::render::drawn::Child::Node(i) = child {
-                let child = facts.arena.node(i);
-                found |= child.topology == container
-                    && self.namespace(facts, child, namespace) == namespace;
-            }
-        });
-        found
+        facts.arena.direct_children(node).any(|i| {
+            let child = facts.arena.node(i);
+            child.topology == container && self.namespace(facts, child, namespace) == namespace
+        })
     }
 
     /// The node's namespace; what is in none is in the one that Swarm calls `No stack`.

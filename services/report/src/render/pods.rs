@@ -2,7 +2,7 @@
 
 use crate::kind::Kind;
 use crate::render::context::Render;
-use crate::render::drawn::{Child, Drawn, NodeIndex, Rendering};
+use crate::render::drawn::{Drawn, Rendering};
 use crate::render::image_name;
 use crate::render::stages::Stage;
 
@@ -83,13 +83,12 @@ impl Render<'_> {
             if node.topology != pod {
                 continue;
             }
-            let mut found: Option<NodeIndex> = None;
-            facts.arena.each_child(node, &mut |child| {
-                let Child::Node(i) = child else { return };
-                if found.is_none() && facts.parents(facts.arena.node(i), host).next().is_some() {
-                    found = Some(i);
-                }
+            let mut children = facts.arena.direct_children(node);
+            let found = children.find(|&i| {
+                let child = facts.arena.node(i);
+                facts.parents(child, host).next().is_some()
             });
+            drop(children);
             self.arena.node_mut(index).hosts_of = found;
         }
     }

@@ -69,6 +69,9 @@ impl Render<'_> {
             let fact = self.fact(&node, key);
             let output = builder.node(self, node.id, node.topology);
             for &other in others.get(&(fact, Sym::EMPTY)).into_iter().flatten() {
+                if builder.is_full() {
+                    return;
+                }
                 builder.contain(output, other);
                 builder.edge(output, self.arena.node(other).id);
             }
