@@ -4,22 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { serve } from '../dev/serve'
 import { accessibility } from './accessibility'
+import { BROWSER_ARGS } from './browser'
 import { budgets } from './budgets'
 import { Desk, type Scenario } from './desk'
 import { keyboard } from './keyboard'
 import { pages } from './pages'
 import { terminals } from './terminals'
-
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 /** Runs all scenarios, or those whose names contain an argument. Returns the exit code. */
 export async function main(wanted: string[]): Promise<number> {
@@ -32,7 +22,7 @@ export async function main(wanted: string[]): Promise<number> {
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ARGS,
+    args: BROWSER_ARGS,
   })
   const scenarios: Scenario[] = [...pages, ...keyboard, ...terminals, ...accessibility, ...budgets]
   let failed = 0
