@@ -59,7 +59,7 @@ export const SIZES: Record<string, Size> = {
   empty: { hosts: 0, namespaces: 0, system: 0, replicas: 0 },
   few: { hosts: 1, namespaces: 0, system: 128, replicas: 1 },
   medium: { hosts: 6, namespaces: 5, system: 28, replicas: 3 },
-  many: { hosts: 278, namespaces: 40, system: 16, replicas: 14 },
+  many: { hosts: 278, namespaces: 40, system: 24, replicas: 14 },
 }
 
 const SERVICES: [string, string, string, string[]][] = [

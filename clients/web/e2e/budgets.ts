@@ -6,8 +6,8 @@ const FRAME_MS = 2 * 20
 
 export const budgets: Scenario[] = [
   {
-    name: 'budget: pan and zoom over 7,000 processes',
-    path: '/many/#/processes',
+    name: 'budget: pan and zoom over 10,000 processes',
+    path: '/many/#/processes?o.unconnected=show',
     run: async (desk) => {
       await desk.live()
       await desk.waitForScene('processes')

@@ -39,6 +39,8 @@ export class MapController {
   private readonly pointers = new Map<number, { x: number; y: number }>()
   private drag: Drag | undefined
   private fitted = ''
+  /** The user has not moved the camera since everything was fitted. */
+  private untouched = true
   private selectedId = ''
   private cursorId = ''
   private readonly cameras = new Map<string, Camera>()
@@ -86,6 +88,7 @@ export class MapController {
     this.canvas.width = Math.round(width * this.ratio)
     this.canvas.height = Math.round(height * this.ratio)
     if (first) this.autoFit()
+    else if (this.untouched) this.refit()
     // Setting the size clears the canvas; waiting for the next frame would flash.
     this.paint(performance.now())
   }
@@ -105,7 +108,23 @@ export class MapController {
     }
     this.autoFit()
     if (old && old.layoutKey === scene.layoutKey && old.layoutRev !== scene.layoutRev) this.fitAll()
+    if (this.untouched && old?.layoutKey === scene.layoutKey && this.outgrown()) this.fitAll()
     this.request()
+  }
+
+  /** Whether something has come to stand where an untouched camera does not look. */
+  private outgrown(): boolean {
+    const world = this.scene && bounds(this.scene)
+    if (!world || this.flight) return false
+    const { x, y, scale } = this.camera
+    const left = world.x * scale + x
+    const top = world.y * scale + y
+    return left < 0 || top < 0 || left + world.w * scale > this.width || top + world.h * scale > this.height
+  }
+
+  private refit(): void {
+    const world = this.scene && bounds(this.scene)
+    if (world) this.camera = fitRect(world, this.width, this.height, this.insets)
   }
 
   setValues(values: SceneValues): void {
@@ -127,6 +146,7 @@ export class MapController {
     const kept = this.cameras.get(scene.layoutKey)
     const world = bounds(scene)
     this.flight = undefined
+    this.untouched = kept === undefined
     if (kept) this.camera = kept
     else if (world) this.camera = fitRect(world, this.width, this.height, this.insets)
   }
@@ -158,16 +178,25 @@ export class MapController {
   }
 
   fitAll(): void {
+    this.untouched = true
     const world = this.scene && bounds(this.scene)
     if (world) this.flyTo(fitRect(world, this.width, this.height, this.insets))
   }
 
   fitGroup(g: number): void {
     const box = this.scene?.groups[g]
+    this.untouched = false
     if (box) this.flyTo(fitRect(box, this.width, this.height, this.insets))
   }
 
+  pan(dx: number, dy: number): void {
+    this.untouched = false
+    this.camera = { ...this.camera, x: this.camera.x + dx, y: this.camera.y + dy }
+    this.request()
+  }
+
   zoom(factor: number): void {
+    this.untouched = false
     const x = (this.insets.left + this.width - this.insets.right) / 2
     const y = (this.insets.top + this.height - this.insets.bottom) / 2
     this.flyTo(zoomAt(this.flight?.to ?? this.camera, x, y, factor))
@@ -184,7 +213,9 @@ export class MapController {
     const fits =
       all.w * camera.scale < room && all.h * camera.scale < this.height - this.insets.top - this.insets.bottom
     const target = reveal(camera, fits ? all : around(scene, [node]), this.width, this.height, this.insets)
-    if (target !== camera) this.flyTo(target)
+    if (target === camera) return
+    this.untouched = false
+    this.flyTo(target)
   }
 
   centre(): { x: number; y: number } {
@@ -254,6 +285,7 @@ export class MapController {
     const at = this.at(event)
     const unit = event.deltaMode === 1 ? 25 : event.deltaMode === 2 ? 400 : 1
     // Pinching on a touch pad arrives as a small wheel with the control key.
+    this.untouched = false
     const speed = event.ctrlKey ? 0.01 : 0.0025
     this.flight = undefined
     this.camera = zoomAt(this.camera, at.x, at.y, Math.exp(-speed * event.deltaY * unit))
@@ -287,6 +319,7 @@ export class MapController {
     if (!drag) return
     if (!drag.moved && Math.hypot(at.x - drag.x, at.y - drag.y) < DRAG_FROM) return
     drag.moved = true
+    this.untouched = false
     if (drag.kind === 'pan') {
       this.camera = { ...this.camera, x: this.camera.x + at.x - before.x, y: this.camera.y + at.y - before.y }
     } else if (this.scene) {
@@ -304,6 +337,7 @@ export class MapController {
 
   private pinch(id: number, before: { x: number; y: number }, at: { x: number; y: number }): void {
     this.drag = undefined
+    this.untouched = false
     const other = [...this.pointers].find(([key]) => key !== id)?.[1]
     if (!other) return
     const factor =
@@ -336,7 +370,10 @@ export class MapController {
     const world = this.worldAt(at)
     const g = groupAt(this.scene, world.x, world.y)
     if (g >= 0) this.fitGroup(g)
-    else this.flyTo(zoomAt(this.camera, at.x, at.y, 2))
+    else {
+      this.untouched = false
+      this.flyTo(zoomAt(this.camera, at.x, at.y, 2))
+    }
   }
 
   private setHover(node: number, at: { x: number; y: number }, left = false): void {

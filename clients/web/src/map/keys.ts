@@ -54,8 +54,7 @@ export function handleMapKey(event: KeyboardEvent, controller: MapController): b
     if (event.shiftKey) {
       const dx = direction === 'left' ? PAN : direction === 'right' ? -PAN : 0
       const dy = direction === 'up' ? PAN : direction === 'down' ? -PAN : 0
-      controller.camera = { ...controller.camera, x: controller.camera.x + dx, y: controller.camera.y + dy }
-      controller.request()
+      controller.pan(dx, dy)
       return true
     }
     const from = current(controller)

@@ -3,8 +3,9 @@ import type { Palette } from './palette'
 
 /** One small picture per group for when nodes are a few pixels big. */
 
-/** More in one frame would be felt while zooming. */
+/** Pictures per frame, and milliseconds for them: more would be felt while zooming. */
 const PER_FRAME = 16
+const FRAME_MS = 7
 const KEPT = 900
 
 interface Tile {
@@ -16,6 +17,7 @@ interface Tile {
 export class Tiles {
   private readonly cache = new Map<string, Tile>()
   private budget = 0
+  private until = 0
   /** Whether a picture of the wrong size was used, so that another frame is needed. */
   pending = false
 
@@ -25,6 +27,7 @@ export class Tiles {
 
   begin(): void {
     this.budget = PER_FRAME
+    this.until = performance.now() + FRAME_MS
     this.pending = false
   }
 
@@ -39,7 +42,7 @@ export class Tiles {
     const step = Math.round(Math.log2(scale * ratio) * 2)
     const known = this.cache.get(box.key)
     if (known && known.rev === box.rev && known.step === step) return known.canvas
-    if (this.budget <= 0) {
+    if (this.budget <= 0 || performance.now() > this.until) {
       this.pending = true
       return known?.canvas
     }

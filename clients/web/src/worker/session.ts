@@ -2,7 +2,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { WatchTopologyResponse } from '../gen/weft/query/v1/query_pb'
 import type { NodeSummary } from '../gen/weft/query/v1/topology_pb'
 import type { FromWorker, PageView, Summary, TableSpec } from '../shared/messages'
-import type { Scene } from '../shared/scene'
+import { Flag, type Scene } from '../shared/scene'
 import { buildScene, fillOfNode, flagsOf, groupRevs, sharedMax } from './build'
 import { chooseGrouping, groupings, groupNodes } from './groups'
 import { Layout } from './layout'
@@ -35,6 +35,12 @@ export class Session {
   private scene: Scene | undefined
   private sceneNodes: NodeSummary[] = []
   private callers = new Map<string, number>()
+  private offers: Pick<Summary, 'metrics' | 'groupings' | 'grouping' | 'fields'> = {
+    metrics: [],
+    groupings: [],
+    grouping: '',
+    fields: [],
+  }
   private rev = 0
   private layoutRev = 0
   /** After "tidy" with chips, only what passed them has a place. */
@@ -208,7 +214,8 @@ export class Session {
       for (const to of node.adjacency) this.callers.set(to, (this.callers.get(to) ?? 0) + 1)
     this.sceneNodes = nodes
     this.post({ type: 'scene', scene: this.scene })
-    this.postSummary(all, grouping)
+    this.offer(all, grouping)
+    this.postSummary()
   }
 
   /** New values for the same nodes in the same places. */
@@ -234,8 +241,7 @@ export class Session {
       type: 'values',
       values: { rev: scene.rev, flags, fill, groupRevs: groupRevs(scene), matching: scene.matching },
     })
-    const all = [...this.model.nodes()]
-    this.postSummary(all, this.grouping(all))
+    this.postSummary()
     // Chips that compare metrics can change their mind with every value.
     if (this.view.chips.length > 0) this.touch('scene', false)
   }
@@ -249,35 +255,47 @@ export class Session {
     return most
   }
 
-  private postSummary(all: NodeSummary[], grouping: string): void {
+  private postSummary(): void {
+    const scene = this.scene
+    if (!scene) return
     const query = this.model.matcher(this.view.query)
-    const metrics = new Map<string, number>()
     let stale = 0
-    for (const node of this.sceneNodes) {
-      if (node.stale) stale++
+    let matches = 0
+    for (const flags of scene.flags) {
+      if (flags & Flag.stale) stale++
+      if (flags & Flag.match) matches++
+    }
+    const summary: Summary = {
+      ...this.offers,
+      topologyId: this.topologyId,
+      loaded: this.loaded,
+      missing: this.missing,
+      nodes: scene.ids.length,
+      edges: scene.edges.length / 2,
+      hidden: this.model.size - scene.ids.length,
+      matches: query.empty ? -1 : matches,
+      stale,
+      queryError: query.error || this.chipsTest().error,
+      warnings: this.model.warnings,
+      at: this.model.at,
+    }
+    this.post({ type: 'summary', summary })
+  }
+
+  /** What can be chosen with these nodes; it changes only when nodes come or go. */
+  private offer(all: NodeSummary[], grouping: string): void {
+    const metrics = new Map<string, number>()
+    for (const node of all) {
       for (const metric of node.metrics) {
         if (!metric.valueEmpty && !metrics.has(metric.label)) metrics.set(metric.label, metric.priority)
       }
     }
-    const chips = this.chipsTest()
-    const summary: Summary = {
-      topologyId: this.topologyId,
-      loaded: this.loaded,
-      missing: this.missing,
-      nodes: this.sceneNodes.length,
-      edges: (this.scene?.edges.length ?? 0) / 2,
-      hidden: all.length - this.sceneNodes.length,
-      matches: query.empty ? -1 : this.sceneNodes.filter((node) => query.test(node.id)).length,
-      stale,
-      queryError: query.error || chips.error,
-      warnings: this.model.warnings,
-      at: this.model.at,
+    this.offers = {
       metrics: [...metrics].sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1)).map(([label]) => label),
       groupings: groupings(all, this.topologyNames),
       grouping,
       fields: [...this.model.fields().values()],
     }
-    this.post({ type: 'summary', summary })
   }
 
   private tableInput(): TableInput {
