@@ -4,6 +4,7 @@ import { paintFocusEdges, paintInner, paintLinks, paintOuter } from './edges'
 import { labelRect, MAX_LABELS, paintGroupLabel, paintLabel } from './labels'
 import { type Neighbours, neighbours } from './lookup'
 import type { Palette } from './palette'
+import { traceShape } from './shapes'
 import { SPRITE_SPAN, Sprites } from './sprites'
 import { Tiles } from './tiles'
 
@@ -175,10 +176,28 @@ export class Renderer {
           y > view.y + view.h + margin
         )
           continue
-        this.context.globalAlpha = lit === undefined || lit.has(i) ? 1 : dim
+        const faint = lit !== undefined && !lit.has(i)
+        if (faint) this.clearBelow(scene, camera, i)
+        this.context.globalAlpha = faint ? dim : 1
         this.drawNode(scene, camera, ratio, i, NODE_R)
       }
     }
+  }
+
+  /** A faint node would let the lines below it shine through. */
+  private clearBelow(scene: Scene, camera: Camera, i: number): void {
+    const { context } = this
+    context.globalAlpha = 1
+    context.fillStyle = this.palette.group
+    context.beginPath()
+    traceShape(
+      context,
+      scene.shape[i],
+      scene.x[i] * camera.scale + camera.x,
+      scene.y[i] * camera.scale + camera.y,
+      NODE_R * camera.scale * 0.95,
+    )
+    context.fill()
   }
 
   private drawNode(scene: Scene, camera: Camera, ratio: number, i: number, radius: number): void {

@@ -2,7 +2,7 @@ import { Tooltip } from 'radix-ui'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { CardStack } from '../details/CardStack'
 import { MapView } from '../map/MapView'
-import { app, navigate, popCard } from '../state/app'
+import { app, navigate, popCard, shownMetric } from '../state/app'
 import { useStore } from '../state/store'
 import css from './App.module.css'
 import { CommandPalette } from './CommandPalette'
@@ -45,9 +45,21 @@ function onKey(event: KeyboardEvent): void {
   else if (event.key === '?') app.set({ dialog: 'help' })
   else if (event.key === 'g') navigate({ view: 'map' })
   else if (event.key === 't') navigate({ view: 'table' })
+  else if (event.key === '<') stepMetric(-1)
+  else if (event.key === '>') stepMetric(1)
+  else if (event.key === 'q') navigate({ metric: '' }, 'replace')
   else if (event.key === 'Escape' && app.get().address.cards.length > 0) popCard()
   else return
   event.preventDefault()
+}
+
+function stepMetric(step: number): void {
+  const state = app.get()
+  const metrics = state.summary?.metrics ?? []
+  if (metrics.length === 0) return
+  const at = metrics.indexOf(shownMetric(state))
+  const next = at < 0 ? (step > 0 ? 0 : metrics.length - 1) : (at + step + metrics.length) % metrics.length
+  navigate({ metric: metrics[next] }, 'replace')
 }
 
 function useWidth(): number {
@@ -69,7 +81,7 @@ export function App() {
     app,
     (state) => (state.summary?.nodes ?? 0) === 0 || state.summary?.topologyId !== state.address.topologyId,
   )
-  const wide = useWidth() > 900
+  const wide = useWidth() > 760
   const right = hasCards && wide ? CARD_ROOM : MARGIN
   useEffect(() => {
     document.addEventListener('keydown', onKey)

@@ -12,6 +12,8 @@ const KEYS: [string, [string[], string][]][] = [
       [['/'], 'Search'],
       [['g'], 'Map'],
       [['t'], 'Table'],
+      [['<', '>'], 'Previous and next metric'],
+      [['q'], 'No metric'],
       [['Ctrl', 'K'], 'Commands and nodes'],
       [['Esc'], 'One step up: card, selection, overview'],
       [['Shift', 'Esc'], 'Leave a terminal'],
