@@ -3,7 +3,13 @@
 //! The documentation of every message and RPC stands in the `.proto` files and is carried over by the generator. Use it
 //! with the layer visible at the call site: `use proto::query::v1 as pb;`.
 
-#![allow(clippy::unwrap_used, missing_debug_implementations, unreachable_pub)]
+// Generated code: its shape is the generator's choice.
+#![allow(
+    clippy::large_enum_variant,
+    clippy::unwrap_used,
+    missing_debug_implementations,
+    unreachable_pub
+)]
 
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -85,14 +85,13 @@ pub fn scenarios() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads a scenario.
+/// Reads what was posted.
 ///
 /// # Errors
 /// When a file is missing or malformed.
-pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
-    let dir = folder().join(name);
+pub fn posts(dir: &Path) -> anyhow::Result<Vec<Post>> {
     let manifest = std::fs::read(dir.join("scenario.json"))?;
-    let manifest: Manifest = serde_json::from_slice(&manifest).context(name.to_owned())?;
+    let manifest: Manifest = serde_json::from_slice(&manifest)?;
     let mut posts = Vec::new();
     for post in manifest.posts {
         let headers = post.headers.iter();
@@ -105,6 +104,15 @@ pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
             file: post.file,
         });
     }
+    Ok(posts)
+}
+
+/// Reads a scenario.
+///
+/// # Errors
+/// When a file is missing or malformed.
+pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
+    let dir = folder().join(name);
     let lines = gunzip(&std::fs::read(dir.join("golden.jsonl.gz"))?)?;
     let answers = lines
         .split(|&b| b == b'\n')
@@ -113,7 +121,7 @@ pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
         .collect::<Result<_, _>>()?;
     Ok(Scenario {
         name: name.to_owned(),
-        posts,
+        posts: posts(&dir).context(name.to_owned())?,
         answers,
     })
 }
