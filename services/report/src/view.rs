@@ -171,8 +171,9 @@ impl View {
         selection: &Selection,
     ) -> Option<Details<'a>> {
         let place = catalogue::place(topology)?;
-        let id = symbols.find(node_id)?;
+        // Rendering makes the ids of pseudo nodes, so it comes first.
         let base = self.base(symbols, place);
+        let id = symbols.find(node_id)?;
         let find = |arena: &Arena, rendering: &Rendering| {
             let mut nodes = rendering.nodes.iter().copied();
             nodes.find(|&index| arena.node(index).id == id)
