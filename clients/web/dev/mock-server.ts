@@ -12,8 +12,9 @@ import {
 import type { NodeSummary, Selection } from '../src/gen/weft/query/v1/topology_pb'
 import { UsersService } from '../src/gen/weft/users/v1/users_pb'
 import { compile, matches, prepare } from '../src/worker/search'
-import { DEFINITIONS, type Options, Renderer } from './render'
+import { Renderer } from './render'
 import { FakePipe } from './terminals'
+import { DEFINITIONS, type Options } from './topologies'
 import { SIZES, World } from './world'
 
 const HEARTBEAT_MS = 10_000

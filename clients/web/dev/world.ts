@@ -1,6 +1,7 @@
 /** A made-up installation that changes slowly: hosts, pods, containers, processes and their connections. */
 
 import { Shape } from '../src/gen/weft/query/v1/topology_pb'
+import { NAMESPACES, PORTS, SERVICES, SYSTEM } from './catalogue'
 
 export type Kind =
   | 'process'
@@ -60,73 +61,6 @@ export const SIZES: Record<string, Size> = {
   few: { hosts: 1, namespaces: 0, system: 128, replicas: 1 },
   medium: { hosts: 6, namespaces: 5, system: 28, replicas: 3 },
   many: { hosts: 278, namespaces: 40, system: 24, replicas: 14 },
-}
-
-const SERVICES: [string, string, string, string[]][] = [
-  ['front-end', 'node', 'node server.js', ['catalogue', 'carts', 'orders', 'user', 'session-db']],
-  ['catalogue', 'catalogue', '/app -port=80', ['catalogue-db']],
-  ['catalogue-db', 'mysqld', 'mysqld', []],
-  ['carts', 'java', 'java -Xms64m -jar ./app.jar --port=80', ['carts-db']],
-  ['carts-db', 'mongod', 'mongod --bind_ip_all', []],
-  ['orders', 'java', 'java -jar ./app.jar --port=80', ['orders-db', 'payment', 'shipping', 'user', 'carts']],
-  ['orders-db', 'mongod', 'mongod --bind_ip_all', []],
-  ['payment', 'payment', '/app -port=80', []],
-  ['shipping', 'java', 'java -jar ./app.jar', ['rabbitmq']],
-  ['queue-master', 'java', 'java -jar ./app.jar', ['rabbitmq']],
-  ['rabbitmq', 'beam.smp', '/usr/lib/erlang/erts/bin/beam.smp -W w -K true', []],
-  ['user', 'user', '/user -port=80', ['user-db']],
-  ['user-db', 'mongod', 'mongod --bind_ip_all', []],
-  ['session-db', 'redis-server', 'redis-server *:6379', []],
-]
-const NAMESPACES = [
-  'sock-shop',
-  'monitoring',
-  'payments',
-  'kube-system',
-  'search',
-  'identity',
-  'ledger',
-  'media',
-]
-const SYSTEM = [
-  'systemd',
-  'systemd-journald',
-  'sshd',
-  'dockerd',
-  'containerd',
-  'kubelet',
-  'rsyslogd',
-  'cron',
-  'chronyd',
-  'agetty',
-  'node_exporter',
-  'fluent-bit',
-  'dbus-daemon',
-  'systemd-resolved',
-  'systemd-logind',
-  'postgres',
-  'nginx',
-  'redis-server',
-  'bash',
-  'tmux',
-  'vim',
-  'python3',
-  'gopls',
-  'code-server',
-  'weft',
-  'polkitd',
-  'cupsd',
-  'avahi-daemon',
-  'NetworkManager',
-]
-export const PORTS: Record<string, number> = {
-  mysqld: 3306,
-  mongod: 27017,
-  'redis-server': 6379,
-  'beam.smp': 5672,
-  postgres: 5432,
-  nginx: 443,
-  sshd: 22,
 }
 
 export class World {

@@ -17,8 +17,7 @@ const VANISH_MS = 25_000
 async function waitForNode(desk: Desk, name: string, there: boolean, timeout: number) {
   await desk.page.waitForFunction(
     ([label, wanted]) =>
-      (window.weftMap?.scene?.labels.some((text) => text.includes(label as string)) ?? false) ===
-      wanted,
+      (window.weftMap?.scene?.labels.some((text) => text.includes(label as string)) ?? false) === wanted,
     [name, there],
     { timeout },
   )
@@ -52,10 +51,7 @@ async function shellAnswers(desk: Desk): Promise<void> {
   await desk.byId('terminal-state').getByText('Connected').waitFor()
   await desk.page.keyboard.type('echo "we$(echo ft) $((6*7))"\r')
   await desk.page.waitForFunction(() =>
-    document
-      .querySelector('.xterm-rows')
-      ?.textContent?.replaceAll('\u00a0', ' ')
-      .includes('weft 42'),
+    document.querySelector('.xterm-rows')?.textContent?.replaceAll('\u00a0', ' ').includes('weft 42'),
   )
   console.log('a host shell answered')
 }

@@ -56,7 +56,7 @@ export function paintLinks(
     if (lines.length === 0) return
     context.beginPath()
     for (const [ax, ay, bx, by] of lines) traceEdge(context, ax, ay, bx, by)
-    context.globalAlpha = alpha * density * (0.5 + i * 0.25)
+    context.globalAlpha = alpha * density * (0.4 + i * 0.08)
     context.lineWidth = widths[i] / camera.scale
     context.stroke()
   })

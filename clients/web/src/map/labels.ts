@@ -70,10 +70,10 @@ export function paintGroupLabel(
   const header = HEADER * camera.scale
   if (width < 34) return
   const roomy = header >= 15
-  const size = roomy ? Math.min(14, Math.max(11.5, header * 0.5)) : width > 120 ? 11 : 9.5
+  const size = roomy ? Math.min(14, Math.max(11.5, header * 0.5)) : Math.min(11.5, 9 + camera.scale * 12)
   const inset = roomy ? 12 * Math.min(1, camera.scale) : 6
   const count = String(box.count)
-  const wide = width > 150
+  const wide = width > 130
   const room = Math.floor((width - inset * 2 - (wide ? count.length * size * CHAR + 14 : 0)) / (size * CHAR))
   const text = shorten(box.label, room)
   // A beginning that all neighbours share says nothing.
@@ -92,7 +92,7 @@ export function paintGroupLabel(
   }
   context.fillStyle = palette.groupText
   context.fillText(text, x, y)
-  if (!wide) return
+  if (!wide || header < 9) return
   context.textAlign = 'right'
   context.font = `400 ${size - 1}px ${palette.font}`
   context.fillStyle = palette.muted

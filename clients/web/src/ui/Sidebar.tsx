@@ -1,5 +1,6 @@
+import { useState } from 'react'
 import { formatCount } from '../shared/format'
-import type { TopologyView } from '../shared/messages'
+import type { OptionGroupView, TopologyView } from '../shared/messages'
 import { app, navigate, setTopology, shownMetric } from '../state/app'
 import { useStore } from '../state/store'
 import { chosenValues, offered, rootOf, toggleOption } from '../state/topologies'
@@ -67,10 +68,52 @@ function Topologies() {
   )
 }
 
+/** More options than this would push everything else away. */
+const FOLD_ABOVE = 14
+
+function OptionChips({ group }: { group: OptionGroupView }) {
+  const options = useStore(app, (state) => state.address.options)
+  const [all, setAll] = useState(false)
+  const chosen = chosenValues(group, options)
+  const none = group.multiple && group.noneLabel !== ''
+  const offered = none ? [{ value: '', label: group.noneLabel }, ...group.options] : group.options
+  const folded = !all && offered.length > FOLD_ABOVE
+  const shown = folded
+    ? offered.filter((option, i) => i < FOLD_ABOVE - 2 || chosen.includes(option.value))
+    : offered
+  return (
+    <div
+      className={css.chips}
+      role={group.multiple ? 'group' : 'radiogroup'}
+      aria-label={group.noneLabel || group.id}
+    >
+      {shown.map((option) => {
+        const on = option.value === '' ? chosen.length === 0 : chosen.includes(option.value)
+        return (
+          <button
+            key={option.value}
+            type="button"
+            className={css.chip}
+            role={group.multiple ? 'checkbox' : 'radio'}
+            aria-checked={on}
+            onClick={() => navigate({ options: toggleOption(group, options, option.value) })}
+          >
+            {option.label}
+          </button>
+        )
+      })}
+      {folded && (
+        <button type="button" className={css.moreChips} onClick={() => setAll(true)}>
+          {offered.length - shown.length} more
+        </button>
+      )}
+    </div>
+  )
+}
+
 function Options() {
   const topologies = useStore(app, (state) => state.topologies)
   const current = useStore(app, (state) => state.address.topologyId)
-  const options = useStore(app, (state) => state.address.options)
   const list = topologies ?? []
   const own = list.find((one) => one.id === current)
   // Options belong to the parent; variants share them.
@@ -80,37 +123,13 @@ function Options() {
       : (list.find((one) => one.id === rootOf(list, current))?.groups ?? [])
   if (groups.length === 0) return null
   return (
-    <>
-      {groups.map((group) => {
-        const chosen = chosenValues(group, options)
-        const none = group.multiple && group.noneLabel !== ''
-        const all = none ? [{ value: '', label: group.noneLabel }, ...group.options] : group.options
-        return (
-          <div
-            key={`${group.id} ${group.noneLabel} ${group.options[0]?.value}`}
-            className={css.chips}
-            role={group.multiple ? 'group' : 'radiogroup'}
-            aria-label={group.noneLabel || group.id}
-          >
-            {all.map((option) => {
-              const on = option.value === '' ? chosen.length === 0 : chosen.includes(option.value)
-              return (
-                <button
-                  key={option.value}
-                  type="button"
-                  className={css.chip}
-                  role={group.multiple ? 'checkbox' : 'radio'}
-                  aria-checked={on}
-                  onClick={() => navigate({ options: toggleOption(group, options, option.value) })}
-                >
-                  {option.label}
-                </button>
-              )
-            })}
-          </div>
-        )
-      })}
-    </>
+    <section aria-label="Filters" className={css.section}>
+      <h2>Show</h2>
+      {groups.map((group) => (
+        // Two groups of one topology can share an id.
+        <OptionChips key={`${group.id} ${group.noneLabel} ${group.options[0]?.value}`} group={group} />
+      ))}
+    </section>
   )
 }
 
@@ -152,7 +171,6 @@ function Looks() {
 
 export function Sidebar() {
   const user = useStore(app, (state) => state.user)
-  const groups = useStore(app, (state) => state.topologies?.some((one) => one.groups.length > 0) ?? false)
   return (
     <aside className={css.side} aria-label="Topologies and filters">
       <div className={css.brand}>
@@ -164,12 +182,7 @@ export function Sidebar() {
         <nav aria-label="Topologies">
           <Topologies />
         </nav>
-        {groups && (
-          <section aria-label="Filters" className={css.section}>
-            <h2>Show</h2>
-            <Options />
-          </section>
-        )}
+        <Options />
         <Looks />
       </div>
     </aside>

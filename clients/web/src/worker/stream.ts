@@ -174,6 +174,7 @@ export class Stream {
 export function explain(error: ConnectError): string {
   if (/failed to fetch|networkerror|load failed|network error/i.test(error.rawMessage))
     return 'the server cannot be reached'
+  if (/^HTTP \d+$/.test(error.rawMessage)) return `the server answers ${error.rawMessage}`
   return error.rawMessage || Code[error.code]
 }
 
