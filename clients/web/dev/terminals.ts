@@ -88,8 +88,12 @@ export class FakePipe {
       } else if (this.closed) return
       else {
         await new Promise<void>((resolve) => {
-          this.waiting.add(resolve)
-          signal.addEventListener('abort', () => resolve(), { once: true })
+          const wake = () => {
+            signal.removeEventListener('abort', wake)
+            resolve()
+          }
+          this.waiting.add(wake)
+          signal.addEventListener('abort', wake)
         })
         this.waiting.clear()
       }
