@@ -16,7 +16,7 @@ use report::view::View;
 use report::{Report, Symbols, catalogue, scope_json};
 
 const NOW: i64 = 1_800_000_000_000_000_000;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 40;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|a| !a.starts_with('-'));

@@ -7,7 +7,7 @@ mod controls;
 use crate::model::Report;
 use crate::render::drawn::{Drawn, Rendering};
 use crate::render::endpoints::Endpoints;
-use crate::summary::{Column, MetadataRow, Samples, Summarizer, Summary, Text};
+use crate::summary::{Column, MetadataRow, ParentLabels, Samples, Summarizer, Summary, Text};
 
 /// Everything about one node.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,10 +91,13 @@ pub(crate) struct Detailer<'a> {
 impl<'a> Detailer<'a> {
     /// `None` if nodes of its topology are never shown. `others` are the nodes whose connections count, itself among them.
     pub(crate) fn details(self, node: &Drawn, others: &Rendering) -> Option<Details<'a>> {
+        let mut labels = ParentLabels::default();
         Some(Details {
-            summary: self.summarizer.summary(node, Samples::Shown)?,
+            summary: self
+                .summarizer
+                .summary(node, Samples::Shown, &mut labels)?,
             controls: self.controls(node),
-            children: self.children(node),
+            children: self.children(node, &mut labels),
             incoming: self.incoming(node, others),
             outgoing: self.outgoing(node, others),
         })

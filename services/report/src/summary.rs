@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use crate::model::Sample;
 
-pub(crate) use summarizer::{Samples, Summarizer, shown_in};
+pub(crate) use summarizer::{ParentLabels, Samples, Summarizer, shown_in};
 pub(crate) use templates::Templates;
 
 /// A string of a report: bytes that may not be UTF-8.

@@ -16,7 +16,7 @@ use crate::render::endpoints::Endpoints;
 use crate::render::facts::Facts;
 use crate::render::keys::Keys;
 use crate::render::stages::{Stage, Stages};
-use crate::summary::{Samples, Summarizer, Summary, Templates};
+use crate::summary::{ParentLabels, Samples, Summarizer, Summary, Templates};
 use crate::symbol::{Sym, Symbols};
 use crate::time::Timestamp;
 use shown::ShownCache;
@@ -41,6 +41,7 @@ pub struct View {
 pub struct Summaries<'a> {
     summarizer: Summarizer<'a>,
     nodes: std::slice::Iter<'a, NodeIndex>,
+    labels: ParentLabels<'a>,
 }
 
 /// A probe that reports.
@@ -159,6 +160,7 @@ impl View {
         Some(Summaries {
             summarizer: self.summarizer(symbols, selection),
             nodes: self.shown.sorted(entry).iter(),
+            labels: ParentLabels::default(),
         })
     }
 
@@ -296,10 +298,9 @@ impl<'a> Iterator for Summaries<'a> {
 
     fn next(&mut self) -> Option<Summary<'a>> {
         let s = self.summarizer;
-        let nodes = self.nodes.by_ref();
-        nodes
-            .filter_map(|&index| s.summary(s.facts.arena.node(index), Samples::Left))
-            .next()
+        let labels = &mut self.labels;
+        self.nodes
+            .find_map(|&index| s.summary(s.facts.arena.node(index), Samples::Left, labels))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -3,7 +3,7 @@
 use crate::details::{ChildGroup, Detailer};
 use crate::kind::{KINDS, Kind};
 use crate::render::drawn::{Child, Drawn, NodeIndex};
-use crate::summary::{Column, Samples, Summary, shown_in};
+use crate::summary::{Column, ParentLabels, Samples, Summary, shown_in};
 
 /// How the children of one kind are presented: the label and columns (id, label, type).
 struct GroupSpec {
@@ -61,7 +61,11 @@ const fn plain(kind: Kind, label: &'static str) -> GroupSpec {
 }
 
 impl<'a> Detailer<'a> {
-    pub(crate) fn children(self, node: &Drawn) -> Vec<ChildGroup<'a>> {
+    pub(crate) fn children(
+        self,
+        node: &Drawn,
+        labels: &mut ParentLabels<'a>,
+    ) -> Vec<ChildGroup<'a>> {
         let s = self.summarizer;
         let mut by_kind: Vec<Vec<NodeIndex>> = vec![Vec::new(); KINDS.len()];
         s.facts.arena.each_child(node, &mut |child| {
@@ -75,13 +79,13 @@ impl<'a> Detailer<'a> {
             }
         });
         let known = GROUPS.iter().filter_map(|spec| {
-            let nodes = self.summaries(&mut by_kind[spec.kind as usize]);
+            let nodes = self.summaries(&mut by_kind[spec.kind as usize], labels);
             self.group(spec.kind, spec.label.as_bytes(), spec.columns, nodes)
         });
         let mut groups: Vec<ChildGroup<'a>> = known.collect();
         for kind in KINDS {
             let label = s.bytes(s.templates.kind(kind).label_plural);
-            let nodes = self.summaries(&mut by_kind[kind as usize]);
+            let nodes = self.summaries(&mut by_kind[kind as usize], labels);
             groups.extend(self.group(kind, label, &[], nodes));
         }
         groups
@@ -110,7 +114,11 @@ impl<'a> Detailer<'a> {
     }
 
     /// Takes the nodes and summarises each id once; of several nodes with one id the last.
-    fn summaries(self, nodes: &mut Vec<NodeIndex>) -> Vec<Summary<'a>> {
+    fn summaries(
+        self,
+        nodes: &mut Vec<NodeIndex>,
+        labels: &mut ParentLabels<'a>,
+    ) -> Vec<Summary<'a>> {
         let s = self.summarizer;
         let mut nodes = std::mem::take(nodes);
         nodes.reverse();
@@ -118,7 +126,7 @@ impl<'a> Detailer<'a> {
         nodes.dedup_by_key(|i| s.facts.arena.node(*i).id);
         let nodes = nodes.into_iter();
         nodes
-            .filter_map(|i| s.summary(s.facts.arena.node(i), Samples::Left))
+            .filter_map(|i| s.summary(s.facts.arena.node(i), Samples::Left, labels))
             .collect()
     }
 }

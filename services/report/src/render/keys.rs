@@ -8,6 +8,8 @@ use crate::symbol::{Sym, Symbols};
 #[allow(clippy::missing_docs_in_private_items)]
 pub(crate) struct Keys {
     kinds: [Sym; KINDS.len()],
+    /// Kinds by the symbol of their name, as far as those go.
+    by_symbol: Vec<Option<Kind>>,
     pub(crate) pseudo: Sym,
     pub(crate) group_process_name: Sym,
     pub(crate) group_container_hostname: Sym,
@@ -70,8 +72,10 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(symbols: &mut Symbols) -> Self {
         let mut key = |name: &str| symbols.intern(name);
+        let kinds = KINDS.map(|kind| key(kind.facts().name));
         Keys {
-            kinds: KINDS.map(|kind| key(kind.facts().name)),
+            by_symbol: by_symbol(&kinds),
+            kinds,
             pseudo: key("pseudo"),
             group_process_name: key("group:process:name"),
             group_container_hostname: key("group:container:docker_container_hostname"),
@@ -140,7 +144,15 @@ impl Keys {
 
     /// The kind with this wire name.
     pub(crate) fn kind_of(&self, topology: Sym) -> Option<Kind> {
-        let i = self.kinds.iter().position(|&k| k == topology)?;
-        Some(KINDS[i])
+        *self.by_symbol.get(topology.index())?
     }
+}
+
+fn by_symbol(kinds: &[Sym]) -> Vec<Option<Kind>> {
+    let len = kinds.iter().map(|k| k.index() + 1).max().unwrap_or(0);
+    let mut by_symbol = vec![None; len];
+    for (&symbol, &kind) in kinds.iter().zip(&KINDS) {
+        by_symbol[symbol.index()] = Some(kind);
+    }
+    by_symbol
 }

@@ -2,19 +2,6 @@
 
 use std::io::Write as _;
 
-/// What is special about each byte in a JSON string: 0 for nothing.
-const SPECIAL: [u8; 256] = {
-    let mut special = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        if i < 0x20 || i >= 0x80 || matches!(i as u8, b'"' | b'\\' | b'<' | b'>' | b'&') {
-            special[i] = 1;
-        }
-        i += 1;
-    }
-    special
-};
-
 /// A string; bytes that are not UTF-8 become U+FFFD each.
 pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2);
@@ -25,52 +12,75 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
 
 /// A string without its quotes.
 pub(super) fn write_inner(out: &mut Vec<u8>, text: &[u8]) {
-    match text.iter().position(|&b| SPECIAL[b as usize] != 0) {
-        None => out.extend_from_slice(text),
-        Some(at) => {
-            out.extend_from_slice(&text[..at]);
-            write_special(out, &text[at..]);
+    let mut rest = text;
+    while let Some(at) = first_special(rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let others = rest.iter().take_while(|b| !b.is_ascii()).count();
+        if others == 0 {
+            write_escape(out, rest[0]);
+            rest = &rest[1..];
+        } else {
+            write_others(out, &rest[..others]);
+            rest = &rest[others..];
         }
     }
+    out.extend_from_slice(rest);
 }
 
-#[cold]
-fn write_special(out: &mut Vec<u8>, text: &[u8]) {
+fn first_special(text: &[u8]) -> Option<usize> {
+    let (chunks, rest) = text.as_chunks::<16>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        // Without early exit, so that the compiler can look at all bytes at once.
+        if chunk.iter().fold(false, |any, &b| any | is_special(b)) {
+            let at = chunk.iter().position(|&b| is_special(b))?;
+            return Some(16 * i + at);
+        }
+    }
+    let at = rest.iter().position(|&b| is_special(b))?;
+    Some(text.len() - rest.len() + at)
+}
+
+const fn is_special(b: u8) -> bool {
+    (b < 0x20) | (b >= 0x80) | (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&')
+}
+
+/// An ASCII character that is special.
+fn write_escape(out: &mut Vec<u8>, b: u8) {
+    let short = match b {
+        b'"' | b'\\' => b,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x8 => b'b',
+        0xc => b'f',
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            let hex = [HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]];
+            out.extend_from_slice(b"\\u00");
+            return out.extend_from_slice(&hex);
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+/// Bytes that are not ASCII.
+fn write_others(out: &mut Vec<u8>, text: &[u8]) {
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
-            write_char(out, c);
+            match c {
+                '\u{2028}' => out.extend_from_slice(b"\\u2028"),
+                '\u{2029}' => out.extend_from_slice(b"\\u2029"),
+                c => {
+                    let mut buffer = [0; 4];
+                    out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+                }
+            }
         }
         for _ in chunk.invalid() {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
-}
-
-fn write_char(out: &mut Vec<u8>, c: char) {
-    let short: &[u8] = match c {
-        '"' => b"\\\"",
-        '\\' => b"\\\\",
-        '\n' => b"\\n",
-        '\r' => b"\\r",
-        '\t' => b"\\t",
-        '\u{8}' => b"\\b",
-        '\u{c}' => b"\\f",
-        '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
-            let code = u32::from(c);
-            out.extend_from_slice(b"\\u");
-            for shift in [12, 8, 4, 0] {
-                out.push(HEX[(code >> shift & 15) as usize]);
-            }
-            return;
-        }
-        c => {
-            let mut buffer = [0; 4];
-            out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-            return;
-        }
-    };
-    out.extend_from_slice(short);
 }
 
 /// A number; what JSON cannot say becomes null.

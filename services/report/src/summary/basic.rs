@@ -257,7 +257,7 @@ impl<'a> Summarizer<'a> {
         let topology = self.facts.keys.kind(child);
         let count = self
             .facts
-            .counter(self.symbols, node, topology, Some(counter));
+            .counter(self.symbols, node, topology, counter);
         let count = count.unwrap_or(0);
         let noun = if count == 1 { one } else { many };
         let mut text = prefix.as_bytes().to_vec();

@@ -1,10 +1,12 @@
 //! From nodes of renderings to summaries.
 
+use hashbrown::HashMap;
+
 use crate::kind::Kind;
 use crate::options::Selection;
 use crate::render::drawn::{Drawn, ReportNode, Source};
 use crate::render::facts::Facts;
-use crate::summary::{Parent, Summary, Templates};
+use crate::summary::{Parent, Summary, Templates, Text};
 use crate::symbol::{Sym, Symbols};
 
 /// Whether metrics carry their samples.
@@ -22,6 +24,12 @@ pub(crate) struct Summarizer<'a> {
     pub(crate) symbols: &'a Symbols,
     pub(crate) hide_arguments: bool,
     pub(crate) hide_environment: bool,
+}
+
+/// Names of parents that came up already; `None` for those that are never shown.
+#[derive(Debug, Default)]
+pub(crate) struct ParentLabels<'a> {
+    known: HashMap<(Sym, Kind), Option<Text<'a>>>,
 }
 
 /// Parents in the order of display, and the topologies that they are shown in.
@@ -86,7 +94,12 @@ impl<'a> Summarizer<'a> {
     }
 
     /// `None` if nodes of its topology are never shown.
-    pub(crate) fn summary(self, node: &Drawn, samples: Samples) -> Option<Summary<'a>> {
+    pub(crate) fn summary(
+        self,
+        node: &Drawn,
+        samples: Samples,
+        labels: &mut ParentLabels<'a>,
+    ) -> Option<Summary<'a>> {
         let basic = self.basic(node)?;
         let ids = self.facts.arena.adjacency(node).iter();
         let mut adjacency: Vec<&[u8]> = ids.map(|&id| self.bytes(id)).collect();
@@ -100,7 +113,7 @@ impl<'a> Summarizer<'a> {
             tag: basic.tag,
             stack: basic.stack,
             pseudo: basic.pseudo,
-            parents: self.parents(node),
+            parents: self.parents(node, labels),
             adjacency,
             stale: self.facts.is_stale(node),
             ..Summary::default()
@@ -121,11 +134,11 @@ impl<'a> Summarizer<'a> {
         let counter = self.templates.kind(kind).counter;
         let count = self
             .facts
-            .counter(self.symbols, node, node.topology, Some(counter));
+            .counter(self.symbols, node, node.topology, counter);
         count.is_some()
     }
 
-    fn parents(self, node: &Drawn) -> Vec<Parent<'a>> {
+    fn parents(self, node: &Drawn, labels: &mut ParentLabels<'a>) -> Vec<Parent<'a>> {
         if !self.facts.has_parents(node) {
             return Vec::new();
         }
@@ -137,13 +150,16 @@ impl<'a> Summarizer<'a> {
                 if id == node.id && topology == node.topology {
                     continue;
                 }
-                let parent = self.report_node(kind, id);
-                let (Some(basic), Some(topology_id)) = (self.basic(&parent), shown_in(kind)) else {
+                let label = labels.known.entry((id, kind)).or_insert_with(|| {
+                    let basic = self.basic(&self.report_node(kind, id));
+                    basic.map(|basic| basic.label)
+                });
+                let (Some(label), Some(topology_id)) = (label, shown_in(kind)) else {
                     continue;
                 };
                 parents.push(Parent {
                     id: self.bytes(id),
-                    label: basic.label,
+                    label: label.clone(),
                     topology_id,
                 });
             }

@@ -17,8 +17,8 @@ pub(crate) struct KindTemplates {
     pub(crate) tag: Sym,
     pub(crate) label: Sym,
     pub(crate) label_plural: Sym,
-    /// What a count of nodes of this kind is called among facts.
-    pub(crate) counter: Sym,
+    /// What a count of nodes of this kind is called among facts, if any node has one.
+    pub(crate) counter: Option<Sym>,
     pub(crate) metadata: Vec<Metadata>,
     pub(crate) metrics: Vec<MetricTemplate>,
     pub(crate) tables: Vec<TablePlan>,
@@ -93,7 +93,7 @@ impl KindTemplates {
             or_default(topology.shape, shape),
             or_default(topology.tag, facts.tag),
         );
-        let counter = symbols.intern([b"count_", facts.name.as_bytes()].concat());
+        let counter = symbols.find([b"count_", facts.name.as_bytes()].concat());
         let mut metadata: Vec<Metadata> = topology
             .metadata_templates
             .iter()
