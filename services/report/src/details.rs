@@ -93,9 +93,7 @@ impl<'a> Detailer<'a> {
     pub(crate) fn details(self, node: &Drawn, others: &Rendering) -> Option<Details<'a>> {
         let mut labels = ParentLabels::default();
         Some(Details {
-            summary: self
-                .summarizer
-                .summary(node, Samples::Shown, &mut labels)?,
+            summary: self.summarizer.summary(node, Samples::Shown, &mut labels)?,
             controls: self.controls(node),
             children: self.children(node, &mut labels),
             incoming: self.incoming(node, others),

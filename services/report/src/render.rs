@@ -16,6 +16,7 @@ pub(crate) mod endpoints;
 pub(crate) mod facts;
 pub(crate) mod filter;
 pub(crate) mod hosts;
+pub(crate) mod ids;
 pub(crate) mod image_name;
 pub(crate) mod keys;
 pub(crate) mod known_service;

@@ -137,7 +137,7 @@ fn namespaces_are_options_once() {
     let namespaces = ("All Namespaces".to_owned(), "alpha zeta".to_owned());
     let stacks = ("All Stacks".to_owned(), "shop".to_owned());
     assert_eq!(groups(&list[0]), [namespaces.clone(), stacks.clone()]);
-    assert_eq!(groups(&list[2]), [namespaces.clone()]);
+    assert_eq!(groups(&list[2]), std::slice::from_ref(&namespaces));
     assert_eq!(groups(&list[2]["sub_topologies"][1]), [namespaces]);
     assert_eq!(groups(&list[4]), [stacks]);
     assert!(list[1]["options"].is_null());

@@ -1,10 +1,13 @@
 //! Containers and what stands for several of them.
 
+use hashbrown::HashMap;
+
 use crate::kind::Kind;
 use crate::render::arena::{Arena, Image};
 use crate::render::context::{Mapping, Render};
 use crate::render::drawn::{Drawn, NodeIndex, Rendering};
 use crate::render::filter;
+use crate::render::ids::Ids;
 use crate::render::image_name;
 use crate::render::networks::parse_ip;
 use crate::render::node_id;
@@ -19,14 +22,15 @@ impl Render<'_> {
         let mut builder = self.builder();
         let mut mapping = Mapping::default();
         let container = self.keys.kind(Kind::Container);
+        let mut ids = Ids::default();
         for &index in &processes.nodes {
             let node = *self.arena.node(index);
             let output = if node.topology == self.keys.pseudo {
                 builder.adopt(self, &node)
             } else {
                 let (id, topology) = match self.facts().latest(&node, self.keys.container_id) {
-                    Some(name) => (self.container_node(name), container),
-                    None => (self.uncontained(node.id), self.keys.pseudo),
+                    Some(name) => (ids.tagged(self.symbols, name, "container"), container),
+                    None => (ids.uncontained(self.symbols, node.id), self.keys.pseudo),
                 };
                 let output = builder.node(self, id, topology);
                 builder.contain_deep(output, index);
@@ -43,18 +47,6 @@ impl Render<'_> {
         self.filter(&all, |facts, node| {
             node.topology == pseudo || facts.latest(node, state) != Some(deleted)
         })
-    }
-
-    fn container_node(&mut self, name: Sym) -> Sym {
-        let id = node_id::make(self.symbols.bytes(name), "container");
-        self.symbols.intern(id)
-    }
-
-    fn uncontained(&mut self, process: Sym) -> Sym {
-        let id = self.symbols.bytes(process);
-        let host = node_id::split(id).map_or(&[][..], |(host, _)| host);
-        let id = [b"pseudo:uncontained:", host].concat();
-        self.symbols.intern(id)
     }
 
     /// For each endpoint the only node of this topology that has its address, or the empty string. `addresses` lists a node's
@@ -220,21 +212,19 @@ impl Render<'_> {
 
     fn containers_by_image_id(&mut self) -> Rendering {
         let containers = self.stage(Stage::NamedContainers);
-        let mut ids = Vec::with_capacity(containers.nodes.len());
+        let mut ids = Ids::default();
+        let mut images: HashMap<Sym, Sym> = HashMap::with_capacity(containers.nodes.len());
         for &index in &containers.nodes {
             let node = *self.arena.node(index);
-            let image = self.facts().latest(&node, self.keys.image_id);
-            ids.push(image.map(|id| {
-                let id = node_id::make(self.symbols.bytes(id), "container_image");
-                (node.id, self.symbols.intern(id))
-            }));
+            if let Some(id) = self.facts().latest(&node, self.keys.image_id) {
+                images.insert(node.id, ids.tagged(self.symbols, id, "container_image"));
+            }
         }
         let mut builder = self.builder();
         self.select(&mut builder, Kind::ContainerImage, false);
         let topology = self.keys.kind(Kind::ContainerImage);
-        let ids: hashbrown::HashMap<Sym, Sym> = ids.into_iter().flatten().collect();
         self.group_into(&mut builder, &containers, topology, |_, node| {
-            ids.get(&node.id).copied()
+            images.get(&node.id).copied()
         });
         builder.finish(self)
     }

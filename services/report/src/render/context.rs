@@ -1,7 +1,7 @@
 //! What every step of rendering works with.
 
 use crate::kind::Kind;
-use crate::model::Report;
+use crate::model::{Node, Report};
 use crate::render::arena::Arena;
 use crate::render::builder::Builder;
 use crate::render::drawn::{Drawn, NodeIndex, Rendering, ReportNode, Source};
@@ -118,7 +118,7 @@ impl Render<'_> {
         }
     }
 
-    fn wire_child(&mut self, child: &crate::model::Node) -> NodeIndex {
+    fn wire_child(&mut self, child: &Node) -> NodeIndex {
         let merged = Arena::mark(&self.arena.merged);
         self.arena.merged.push(child.clone());
         self.arena.push(Drawn {

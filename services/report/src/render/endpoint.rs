@@ -17,6 +17,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: Option<u32>,
     /// It has outgoing connections.
     pub(crate) connects: bool,
+    /// It has several.
+    pub(crate) connects_often: bool,
     /// False while only deltas have mentioned it.
     pub(crate) shown: bool,
 }
@@ -26,6 +28,7 @@ impl Endpoint {
         let mut endpoint = Endpoint {
             id: node.id,
             connects: !node.adjacency.is_empty(),
+            connects_often: node.adjacency.len() > 1,
             shown: !node.topology.is_empty(),
             ..Endpoint::default()
         };

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -208,14 +209,12 @@ fn local_networks(report: &Report, keys: &Keys, symbols: &Symbols) -> Networks {
 
 impl Render<'_> {
     /// The report's endpoints.
-    pub(crate) fn endpoints(&mut self) -> std::sync::Arc<Endpoints> {
+    pub(crate) fn endpoints(&mut self) -> Arc<Endpoints> {
         let (report, keys) = (self.report, self.keys);
         let (symbols, inputs) = (&mut *self.symbols, &mut self.scratches.inputs);
         let endpoints = &mut self.stages.endpoints;
         endpoints
-            .get_or_insert_with(|| {
-                std::sync::Arc::new(Endpoints::new(report, keys, symbols, inputs))
-            })
+            .get_or_insert_with(|| Arc::new(Endpoints::new(report, keys, symbols, inputs)))
             .clone()
     }
 }

@@ -88,6 +88,17 @@ impl<'a> Facts<'a> {
         own.iter().chain(others).copied().chain(replaced)
     }
 
+    /// The kinds of which the node may have parents, as bits.
+    pub(crate) fn parent_kinds(self, node: &Drawn) -> u32 {
+        let bit = |kind: Kind| 1 << kind as u32;
+        let image = node.image.map_or(0, |_| bit(Kind::ContainerImage));
+        let host = node.hosts_of.map_or(0, |_| bit(Kind::Host));
+        let own = self.source(node).map_or(&[][..], |n| &n.parents);
+        own.iter().fold(image | host, |bits, (topology, _)| {
+            bits | self.keys.kind_of(*topology).map_or(0, bit)
+        })
+    }
+
     pub(crate) fn has_parents(self, node: &Drawn) -> bool {
         node.image.is_some()
             || node.hosts_of.is_some()

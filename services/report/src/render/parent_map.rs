@@ -1,6 +1,7 @@
 //! Nodes by what they belong to: pods of containers, controllers of pods, tasks, services.
 
 use crate::kind::Kind;
+use crate::render::builder::Builder;
 use crate::render::context::{Mapping, Render};
 use crate::render::drawn::Rendering;
 use crate::render::stages::Stage;
@@ -85,11 +86,7 @@ impl Render<'_> {
     }
 
     /// Adds all nodes of a rendering and their edges.
-    pub(crate) fn adopt_all(
-        &mut self,
-        builder: &mut crate::render::builder::Builder,
-        rendering: &Rendering,
-    ) {
+    pub(crate) fn adopt_all(&mut self, builder: &mut Builder, rendering: &Rendering) {
         for &index in &rendering.nodes {
             let node = *self.arena.node(index);
             builder.adopt_with_edges(self, &node);

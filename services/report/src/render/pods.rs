@@ -5,6 +5,7 @@ use crate::render::context::Render;
 use crate::render::drawn::{Drawn, Rendering};
 use crate::render::image_name;
 use crate::render::stages::Stage;
+use crate::symbol::Sym;
 
 /// A cluster has at least one of these.
 const KUBERNETES: [Kind; 10] = [
@@ -59,7 +60,7 @@ impl Render<'_> {
     }
 
     /// The names of pause images among the images of these containers.
-    fn pause_images(&mut self, containers: &Rendering) -> Vec<crate::symbol::Sym> {
+    fn pause_images(&mut self, containers: &Rendering) -> Vec<Sym> {
         let mut names = Vec::new();
         self.scratches.seen.clear(self.symbols.len());
         for &index in &containers.nodes {

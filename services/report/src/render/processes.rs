@@ -1,10 +1,13 @@
 //! Processes and what stands for several of them.
 
+use hashbrown::HashMap;
+
 use crate::kind::Kind;
 use crate::render::builder::Builder;
 use crate::render::context::{Mapping, Render};
-use crate::render::drawn::Rendering;
+use crate::render::drawn::{Drawn, Rendering};
 use crate::render::endpoints::Endpoints;
+use crate::render::facts::Facts;
 use crate::render::node_id;
 use crate::render::stages::Stage;
 use crate::symbol::Sym;
@@ -18,8 +21,9 @@ impl Render<'_> {
             return Rendering::default();
         }
         let endpoints = self.endpoints();
+        let mut known = HashMap::new();
         let processes: Vec<Sym> = (0..endpoints.list.len())
-            .map(|i| self.process_of(&endpoints, i))
+            .map(|i| self.process_of(&endpoints, i, &mut known))
             .collect();
         let mut builder = self.builder();
         self.map_endpoints(&mut builder, Kind::Process, &processes);
@@ -62,31 +66,37 @@ impl Render<'_> {
         }
     }
 
-    /// The id of the process that an endpoint certainly belongs to, or the empty string.
-    fn process_of(&mut self, endpoints: &Endpoints, i: usize) -> Sym {
-        let endpoint = endpoints.list[i];
+    /// The id of the process that an endpoint certainly belongs to, or the empty string. `known` has ids by host and pid.
+    fn process_of(
+        &mut self,
+        endpoints: &Endpoints,
+        i: usize,
+        known: &mut HashMap<(Sym, Sym), Sym>,
+    ) -> Sym {
+        let endpoint = &endpoints.list[i];
         let (Some(host), Some(pid)) = (endpoint.host, endpoint.pid) else {
             return Sym::EMPTY;
         };
         if !endpoint.shown || self.has_several_peers(endpoints, i) {
             return Sym::EMPTY;
         }
-        match node_id::tagged(self.symbols.bytes(host), "host") {
+        let new = || match node_id::tagged(self.symbols.bytes(host), "host") {
             None | Some([]) => Sym::EMPTY,
             Some(name) => {
                 let id = [name, b";", self.symbols.bytes(pid)].concat();
                 self.symbols.intern(id)
             }
-        }
+        };
+        *known.entry((host, pid)).or_insert_with(new)
     }
 
     /// Whether an endpoint connects to several others that are not the same in truth. Its address may have been used again by
     /// another process then, so its connections cannot be attributed.
     fn has_several_peers(&self, endpoints: &Endpoints, i: usize) -> bool {
-        let nodes = &self.report.topology(Kind::Endpoint).nodes;
-        if nodes[i].adjacency.len() < 2 {
+        if !endpoints.list[i].connects_often {
             return false;
         }
+        let nodes = &self.report.topology(Kind::Endpoint).nodes;
         let mut peers = nodes[i].adjacency.iter().map(|&target| {
             let place = nodes.binary_search_by_key(&target, |n| n.id);
             let copy_of = place.ok().and_then(|j| {
@@ -111,7 +121,7 @@ impl Render<'_> {
         &mut self,
         input: &Rendering,
         topology: Sym,
-        key: impl Fn(crate::render::facts::Facts<'_>, &crate::render::drawn::Drawn) -> Option<Sym>,
+        key: impl Fn(Facts<'_>, &Drawn) -> Option<Sym>,
     ) -> Rendering {
         let mut builder = self.builder();
         self.group_into(&mut builder, input, topology, key);
@@ -124,7 +134,7 @@ impl Render<'_> {
         builder: &mut Builder,
         input: &Rendering,
         topology: Sym,
-        key: impl Fn(crate::render::facts::Facts<'_>, &crate::render::drawn::Drawn) -> Option<Sym>,
+        key: impl Fn(Facts<'_>, &Drawn) -> Option<Sym>,
     ) {
         let mut mapping = Mapping::default();
         for &index in &input.nodes {

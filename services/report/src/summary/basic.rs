@@ -255,9 +255,7 @@ impl<'a> Summarizer<'a> {
     fn count(self, node: &Drawn, child: Kind, prefix: &str, one: &[u8], many: &[u8]) -> Text<'a> {
         let counter = self.templates.kind(child).counter;
         let topology = self.facts.keys.kind(child);
-        let count = self
-            .facts
-            .counter(self.symbols, node, topology, counter);
+        let count = self.facts.counter(self.symbols, node, topology, counter);
         let count = count.unwrap_or(0);
         let noun = if count == 1 { one } else { many };
         let mut text = prefix.as_bytes().to_vec();

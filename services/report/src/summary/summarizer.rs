@@ -143,7 +143,11 @@ impl<'a> Summarizer<'a> {
             return Vec::new();
         }
         let mut parents = Vec::new();
+        let present = self.facts.parent_kinds(node);
         for kind in PARENTS {
+            if present & 1 << kind as u32 == 0 {
+                continue;
+            }
             let topology = self.facts.keys.kind(kind);
             let first = parents.len();
             for id in self.facts.parents(node, topology) {
