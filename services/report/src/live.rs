@@ -23,7 +23,6 @@ use bytes::Bytes;
 use crate::decode::{Compression, Format, Limits};
 use crate::model::Report;
 use crate::symbol::Symbols;
-use crate::time::Timestamp;
 use crate::upgrade::upgrade;
 pub use config::LiveConfig;
 pub use crowd::Dropped;
@@ -214,14 +213,14 @@ impl Live {
             .map(|(before, after)| Change { before, after })
             .collect();
         self.whole.update(&all, &changes, &mut self.symbols);
-        self.publish(now);
+        self.publish();
         true
     }
 
-    fn publish(&mut self, now: i64) {
+    fn publish(&mut self) {
         let mut report = self.whole.report().clone();
-        let now = Timestamp::from_unix_nanos(now);
-        upgrade(&mut report, &mut self.symbols, now);
+        let received = report.received;
+        upgrade(&mut report, &mut self.symbols, received);
         let most = self.config.max_nodes_per_topology;
         self.dropped = crowd::thin(&mut report, most, &self.symbols);
         self.report = Arc::new(report);

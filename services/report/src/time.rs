@@ -130,7 +130,11 @@ impl Timestamp {
 
     /// Appends the RFC 3339 form, with as many digits as are needed.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
-        let offset = i64::from(self.offset_minutes);
+        // A day's worth of offset has no form; the moment is what matters.
+        let offset = match i64::from(self.offset_minutes) {
+            offset if offset.abs() < 24 * 60 => offset,
+            _ => 0,
+        };
         let local = self.seconds.clamp(FIRST_SECOND, LAST_SECOND) + offset * 60;
         let local = local.clamp(FIRST_SECOND, LAST_SECOND);
         let Date { year, month, day } = date_of_days(local.div_euclid(DAY));
@@ -194,7 +198,7 @@ fn zone_minutes(text: &[u8]) -> Option<i16> {
         _ => return None,
     };
     let (hours, minutes) = (digits(&[h1, h2])?, digits(&[m1, m2])?);
-    if hours > 24 || minutes > 59 {
+    if hours > 23 || minutes > 59 {
         return None;
     }
     i16::try_from(sign * (hours * 60 + minutes)).ok()
@@ -298,6 +302,18 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_rfc3339(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn impossible_zones_are_written_as_utc() {
+        let time = Timestamp {
+            seconds: 0,
+            nanos: 0,
+            offset_minutes: i16::MIN,
+        };
+        let mut out = Vec::new();
+        time.write_rfc3339(&mut out);
+        assert_eq!(out, b"0001-01-01T00:00:00Z");
     }
 
     #[test]
