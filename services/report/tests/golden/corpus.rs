@@ -29,7 +29,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         .unwrap()
         .map(|e| e.unwrap().path())
         .collect();
-    dirs.retain(|dir| dir.is_dir());
+    dirs.retain(|dir| dir.join("scenario.json").exists());
     dirs.sort();
     assert!(!dirs.is_empty());
     dirs.iter().map(|dir| scenario(dir)).collect()
