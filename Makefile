@@ -25,8 +25,7 @@ web: $(WEB)/dist/index.html ## Build the web UI
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 	@echo "installing the web UI's packages"
-	@# Not `npm ci`: it refuses a lock file made where other platforms' optional packages could not be seen.
-	@cd $(WEB) && npm install --no-save --no-audit --no-fund --loglevel=error
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)

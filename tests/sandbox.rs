@@ -33,7 +33,7 @@ pub struct Sandbox {
     /// `host:port` of the edge's private port.
     pub admin: String,
     processes: Vec<Child>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Sandbox {
@@ -54,7 +54,7 @@ impl Sandbox {
             address,
             admin,
             processes,
-            _dir: dir,
+            dir,
         })
     }
 
@@ -66,6 +66,12 @@ impl Sandbox {
     pub fn channel(&self) -> Channel {
         let uri = format!("http://{}", self.address).parse();
         Channel::connect(uri.expect("an address"))
+    }
+
+    /// The key that its services share.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.dir.path().join("assertion.key")
     }
 
     /// The process that owns the public port.

@@ -1,13 +1,12 @@
 //! What a server is made to do.
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use serde_json::json;
 use tests::http;
 use tests::recorded::Post;
-use tokio::task::LocalSet;
 
 use crate::process::Server;
 
@@ -16,7 +15,7 @@ const CONNECTIONS: usize = 4;
 /// In this time every host reports once.
 const CYCLE: Duration = Duration::from_secs(3);
 /// Reports are shown for 15 s; after this the window is full.
-const FILL: Duration = Duration::from_secs(16);
+pub(crate) const FILL: Duration = Duration::from_secs(16);
 /// Between two requests for views.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -77,23 +76,7 @@ pub(crate) async fn views(
     gets: usize,
     paths: &[&'static str],
 ) -> anyhow::Result<Vec<Viewed>> {
-    let posted = Rc::new(Cell::new(0usize));
-    let feeder = {
-        let (address, posted) = (server.address.clone(), Rc::clone(&posted));
-        async move {
-            let started = Instant::now();
-            let gap = CYCLE / u32::try_from(posts.len()).unwrap_or(1);
-            loop {
-                let i = posted.get();
-                if post(&address, &posts[i % posts.len()]).await.is_err() {
-                    return;
-                }
-                posted.set(i + 1);
-                let due = started + gap * u32::try_from(i + 1).unwrap_or(u32::MAX);
-                tokio::time::sleep_until(due.into()).await;
-            }
-        }
-    };
+    let posted = Cell::new(0usize);
     let asking = async {
         let cpu = server.cpu()?;
         tokio::time::sleep(FILL).await;
@@ -108,14 +91,52 @@ pub(crate) async fn views(
         }
         Ok(viewed)
     };
-    LocalSet::new()
-        .run_until(async {
-            tokio::select! {
-                () = feeder => anyhow::bail!("the server stopped taking reports"),
-                viewed = asking => viewed,
+    tokio::select! {
+        () = feed(&server.address, posts, &posted) => anyhow::bail!("the server stopped taking reports"),
+        viewed = asking => viewed,
+    }
+}
+
+/// As [`feed`], and with every report a probe that reports once, with names that never come again.
+pub(crate) async fn feed_churning(address: &str, posts: &[Post], posted: &Cell<usize>) {
+    let churn = async {
+        for i in 0.. {
+            let nodes: serde_json::Map<_, _> = (0..200)
+                .map(|n| (format!("h;{i}-{n}"), json!({"topology": "process"})))
+                .collect();
+            let report = json!({"Process": {"nodes": nodes}}).to_string();
+            let headers = [
+                ("content-type", "application/json"),
+                ("x-scope-probe-id", "churn"),
+            ];
+            if http::post(address, "/api/report", &headers, report)
+                .await
+                .is_err()
+            {
+                return;
             }
-        })
-        .await
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = feed(address, posts, posted) => {}
+        () = churn => {}
+    }
+}
+
+/// Every host reports once per cycle, until the server takes no more.
+pub(crate) async fn feed(address: &str, posts: &[Post], posted: &Cell<usize>) {
+    let started = Instant::now();
+    let gap = CYCLE / u32::try_from(posts.len()).unwrap_or(1);
+    loop {
+        let i = posted.get();
+        if post(address, &posts[i % posts.len()]).await.is_err() {
+            return;
+        }
+        posted.set(i + 1);
+        let due = started + gap * u32::try_from(i + 1).unwrap_or(u32::MAX);
+        tokio::time::sleep_until(due.into()).await;
+    }
 }
 
 async fn view(

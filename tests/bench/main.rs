@@ -6,13 +6,16 @@
 mod load;
 mod process;
 mod table;
+mod watchers;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tests::http;
 use tests::recorded::{Post, posts};
 
 use crate::load::{Ingested, Viewed, ingest, views};
@@ -43,6 +46,13 @@ struct Measured {
 async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let set = args.next().unwrap_or_else(|| "b02-k8s-50-hosts".to_owned());
+    if set == "watchers" {
+        return crowds("b02-k8s-50-hosts").await;
+    }
+    if set == "soak" {
+        let minutes = args.next().map_or(Ok(30), |n| n.parse())?;
+        return soak("b02-k8s-50-hosts", minutes).await;
+    }
     let gets: usize = args.next().map_or(Ok(20), |n| n.parse())?;
     let dir = unpack(&set)?;
     let posts = posts(&dir)?;
@@ -89,6 +99,55 @@ where
         viewed,
         peak: server.peak()?,
     })
+}
+
+/// One watcher of the hosts, then a thousand.
+async fn crowds(set: &str) -> anyhow::Result<()> {
+    let posts = posts(&unpack(set)?)?;
+    let mut cores = Vec::new();
+    for watchers in [1, 1000] {
+        let server = Server::weft(free_port()?)?;
+        server.ready().await?;
+        let crowd = watchers::watch(&server, &posts, "hosts", watchers).await?;
+        let (median, most) = crowd.last_saw_ms;
+        println!(
+            "{:>5} watchers: {:.3} cores, {:.1} MB sent; a new host was seen by the last of them after {median:.0} ms \
+             (median), {most:.0} ms (most)",
+            crowd.watchers,
+            crowd.cores,
+            crowd.bytes as f64 / 1e6
+        );
+        cores.push(crowd.cores);
+    }
+    println!("ratio of cores: {:.2}", cores[1] / cores[0]);
+    Ok(())
+}
+
+/// Replays a set for a long time with somebody watching; prints the memory every minute.
+async fn soak(set: &str, minutes: u32) -> anyhow::Result<()> {
+    let posts = posts(&unpack(set)?)?;
+    let server = Server::weft(free_port()?)?;
+    server.ready().await?;
+    let posted = Cell::new(0);
+    let asking = async {
+        for minute in 1..=minutes {
+            for _ in 0..30 {
+                http::get(&server.address, "/api/topology").await?;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            let (now, peak) = (server.resident()?, server.peak()?);
+            println!(
+                "{minute:>3} min: {} MB resident, {} MB at most",
+                now / 1_000_000,
+                peak / 1_000_000
+            );
+        }
+        Ok(())
+    };
+    tokio::select! {
+        () = load::feed_churning(&server.address, &posts, &posted) => anyhow::bail!("the server stopped taking reports"),
+        done = asking => done,
+    }
 }
 
 /// Unpacks a bench set into the target folder, once.

@@ -74,10 +74,19 @@ impl Server {
 
     /// The most memory that was resident, in bytes.
     pub(crate) fn peak(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that is resident, in bytes.
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, what: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmHWM:"));
+        let line = status.lines().find(|l| l.starts_with(what));
         let kib = line.and_then(|l| l.split_whitespace().nth(1));
-        Ok(kib.context("a peak")?.parse::<u64>()? << 10)
+        Ok(kib.context("a figure")?.parse::<u64>()? << 10)
     }
 }
 

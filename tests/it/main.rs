@@ -5,6 +5,7 @@ mod crates;
 mod help;
 mod hostile;
 mod recorded;
+mod tenants;
 mod views;
 mod whole_process;
 

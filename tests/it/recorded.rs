@@ -153,3 +153,13 @@ async fn grpc_shows_the_nodes_that_http_shows() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn node_that_nothing_has_rendered_yet_is_found() -> anyhow::Result<()> {
+    let scenario = scenario("s10-nat-and-internet")?;
+    let weft = Sandbox::start(Topology::Direct).await?;
+    post_all(&weft, &scenario).await?;
+    let answer = http::get(&weft.address, "/api/topology/hosts/in-theinternet").await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    Ok(())
+}

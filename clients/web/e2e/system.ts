@@ -1,5 +1,4 @@
 // The UI against a running Weft that reports this very machine (`WEFT_URL`).
-import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { BROWSER_ARGS } from './browser'
 import { Desk } from './desk'
+import { openShop } from './shop'
 
 /** How long a process may take to be seen. */
 const APPEAR_MS = 6_000
@@ -56,6 +56,24 @@ async function shellAnswers(desk: Desk): Promise<void> {
   console.log('a host shell answered')
 }
 
+async function shopIsConnected(desk: Desk): Promise<void> {
+  await desk.page.getByRole('searchbox').fill('')
+  await desk.page.getByRole('radio', { name: 'Hide unconnected' }).click()
+  await waitForNode(desk, 'postgres', true, APPEAR_MS)
+  await desk.page.keyboard.press('Escape')
+  await desk.page.getByRole('button', { name: 'Tidy up' }).click()
+  await desk.page.getByRole('button', { name: 'Fit everything' }).click()
+  await desk.page.waitForTimeout(700)
+  await desk.clickNode('checkout')
+  const details = desk.byId('details')
+  await details.getByRole('region', { name: 'Outgoing connections' }).getByText('payments').waitFor()
+  await details.getByRole('region', { name: 'Incoming connections' }).getByText('gateway').waitFor()
+  await desk.page.getByRole('button', { name: 'Fit everything' }).click()
+  await desk.page.mouse.move(700, 820)
+  await desk.page.waitForTimeout(700)
+  console.log('connections of a process are listed with their other ends')
+}
+
 async function openHost(desk: Desk): Promise<void> {
   await desk.topology('hosts').click()
   await desk.waitForScene('hosts')
@@ -80,6 +98,7 @@ export async function main(): Promise<number> {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: BROWSER_ARGS,
   })
+  const closeShop = openShop(folder)
   const shot = async (desk: Desk, name: string) => {
     const to = process.env.WEFT_SHOTS ?? fileURLToPath(new URL('./shots', import.meta.url))
     const path = join(to, `${name}.png`)
@@ -93,9 +112,9 @@ export async function main(): Promise<number> {
       run: async () => {},
     })
     await desk.live()
-    assert.ok((await desk.shown()) > 0, 'there is something to see')
     await desk.page.getByRole('radio', { name: 'Show unconnected' }).click()
     await processComesAndGoes(desk, folder)
+    await shopIsConnected(desk)
     await shot(desk, 'map')
     await openHost(desk)
     await shellAnswers(desk)
@@ -125,6 +144,7 @@ export async function main(): Promise<number> {
     return 1
   } finally {
     await browser.close()
+    closeShop()
     rmSync(folder, { recursive: true, force: true })
   }
 }

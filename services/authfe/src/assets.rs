@@ -7,7 +7,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::RustEmbed;
 
 use crate::error::ApiError;
@@ -30,9 +30,10 @@ async fn serve(request: Request) -> Response {
         return ApiError::not_found().into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    // Scope's UI lived at `/ui/`, and links to it may still be around.
     let path = match path {
-        "" | "ui" | "ui/" => "index.html",
+        // Scope's UI lived there, and links to it may still be around. The page's own addresses are relative to `/`.
+        "ui" | "ui/" => return Redirect::temporary("/").into_response(),
+        "" => "index.html",
         path => path,
     };
     let Some(file) = Files::get(path) else {
