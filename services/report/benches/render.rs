@@ -117,6 +117,13 @@ impl Bench<'_> {
             }),
         );
         print(
+            &format!("{id}, summaries for a map"),
+            self.warm(|view, symbols, selection| {
+                let summaries = view.topology(symbols, id, selection).unwrap();
+                summaries.without_metadata().without_tables().count()
+            }),
+        );
+        print(
             &format!("{id}, fingerprints"),
             self.warm(|view, symbols, selection| {
                 let summaries = view.topology(symbols, id, selection).unwrap();

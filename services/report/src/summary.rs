@@ -4,6 +4,7 @@ mod basic;
 mod fingerprint;
 mod rows;
 mod summarizer;
+mod table_keys;
 mod tables;
 mod templates;
 

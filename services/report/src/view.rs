@@ -157,6 +157,8 @@ impl View {
         let place = catalogue::place(id)?;
         let entry = self.shown(symbols, place, selection);
         self.sort_shown(entry, symbols);
+        self.templates
+            .find_table_keys(&self.report, &self.keys, symbols);
         Some(Summaries {
             summarizer: self.summarizer(symbols, selection),
             nodes: self.shown.sorted(entry).iter(),
@@ -193,6 +195,8 @@ impl View {
             }
         };
         self.endpoints = self.render(symbols).endpoints();
+        self.templates
+            .find_table_keys(&self.report, &self.keys, symbols);
         let detailer = Detailer {
             summarizer: self.summarizer(symbols, selection),
             report: &self.report,
@@ -290,6 +294,22 @@ impl View {
         };
         self.bases[place] = Some(base.clone());
         base
+    }
+}
+
+impl Summaries<'_> {
+    /// Leaves the metadata of nodes empty.
+    #[must_use]
+    pub fn without_metadata(mut self) -> Self {
+        self.summarizer.with_metadata = false;
+        self
+    }
+
+    /// Leaves the tables of nodes empty, which takes most of the time for containers.
+    #[must_use]
+    pub fn without_tables(mut self) -> Self {
+        self.summarizer.with_tables = false;
+        self
     }
 }
 

@@ -153,14 +153,7 @@ impl Render<'_> {
         let image = self.report.topology(Kind::ContainerImage).node(node)?;
         let name = image.latest(self.keys.image_name);
         let name = name.filter(|_| !image.topology.is_empty())?;
-        let keys = [
-            self.keys.image_name,
-            self.keys.image_tag,
-            self.keys.image_size,
-            self.keys.image_virtual_size,
-            self.keys.image_role,
-        ];
-        let facts = keys.into_iter();
+        let facts = self.keys.of_images().into_iter();
         let latest = facts
             .filter_map(|key| Some((key, image.latest(key)?)))
             .collect();

@@ -142,6 +142,17 @@ impl Keys {
         self.kinds[kind as usize]
     }
 
+    /// Facts that containers have from their images.
+    pub(crate) fn of_images(&self) -> [Sym; 5] {
+        [
+            self.image_name,
+            self.image_tag,
+            self.image_size,
+            self.image_virtual_size,
+            self.image_role,
+        ]
+    }
+
     /// The kind with this wire name.
     pub(crate) fn kind_of(&self, topology: Sym) -> Option<Kind> {
         *self.by_symbol.get(topology.index())?

@@ -24,6 +24,8 @@ pub(crate) struct Summarizer<'a> {
     pub(crate) symbols: &'a Symbols,
     pub(crate) hide_arguments: bool,
     pub(crate) hide_environment: bool,
+    pub(crate) with_metadata: bool,
+    pub(crate) with_tables: bool,
 }
 
 /// Names of parents that came up already; `None` for those that are never shown.
@@ -86,6 +88,8 @@ impl<'a> Summarizer<'a> {
             symbols,
             hide_arguments: selection.hide_command_line_arguments,
             hide_environment: selection.hide_environment_variables,
+            with_metadata: true,
+            with_tables: true,
         }
     }
 
@@ -122,9 +126,13 @@ impl<'a> Summarizer<'a> {
             && !self.stands_for_its_like(node, kind)
         {
             let templates = self.templates.kind(kind);
-            summary.metadata = self.metadata(node, templates);
             summary.metrics = self.metrics(node, templates, samples);
-            summary.tables = self.tables(node, templates);
+            if self.with_metadata {
+                summary.metadata = self.metadata(node, templates);
+            }
+            if self.with_tables {
+                summary.tables = self.tables(node, templates);
+            }
         }
         Some(summary)
     }

@@ -5,22 +5,36 @@ use std::collections::BTreeMap;
 
 use crate::render::drawn::Drawn;
 use crate::summary::summarizer::Summarizer;
+use crate::summary::table_keys::TableKeys;
 use crate::summary::templates::{KindTemplates, TablePlan};
 use crate::summary::{Column, Row, Table};
+use crate::symbol::Sym;
 
 /// Between the row's id and the column's in the key of a cell.
 const SEPARATOR: &[u8] = b"___";
 
 impl<'a> Summarizer<'a> {
     pub(crate) fn tables(self, node: &Drawn, templates: &KindTemplates) -> Vec<Table<'a>> {
-        let plans = templates.tables.iter();
-        plans
-            .filter(|plan| !(self.hide_environment && plan.is_environment))
-            .map(|plan| self.table(node, plan))
-            .collect()
+        if templates.tables.is_empty() {
+            return Vec::new();
+        }
+        let mut properties = self.properties(node, &templates.table_keys);
+        let mut tables = Vec::with_capacity(templates.tables.len());
+        for (i, plan) in templates.tables.iter().enumerate() {
+            if self.hide_environment && plan.is_environment {
+                continue;
+            }
+            let rows = match &mut properties {
+                _ if plan.is_multicolumn => self.multicolumn_rows(node, plan),
+                Some(properties) => self.rows_of(i, properties, &templates.table_keys),
+                None => self.property_rows(node, plan),
+            };
+            tables.push(self.table(node, plan, rows));
+        }
+        tables
     }
 
-    fn table(self, node: &Drawn, plan: &TablePlan) -> Table<'a> {
+    fn table(self, node: &Drawn, plan: &TablePlan, rows: Vec<Row<'a>>) -> Table<'a> {
         let template = &plan.template;
         let columns = template.columns.iter().map(|column| Column {
             id: self.bytes(column.id),
@@ -37,13 +51,34 @@ impl<'a> Summarizer<'a> {
             label: self.bytes(template.label),
             kind,
             columns: columns.collect(),
-            rows: if plan.is_multicolumn {
-                self.multicolumn_rows(node, plan)
-            } else {
-                self.property_rows(node, plan)
-            },
+            rows,
             truncation_count: self.truncation_count(node, plan),
         }
+    }
+
+    /// The ranks and values of all rows of property lists, ordered. `None` if some of the node's facts are unknown, which
+    /// only happens to nodes that are not the report's own.
+    fn properties(self, node: &Drawn, keys: &TableKeys) -> Option<Vec<(u32, Sym)>> {
+        let mut found = Vec::with_capacity(32);
+        let mut known = true;
+        self.facts
+            .each_latest(node, |key, value| match keys.ranks(key) {
+                Some(ranks) => found.extend(ranks.iter().map(|&rank| (rank, value))),
+                None => known = false,
+            });
+        found.sort_unstable_by_key(|row| row.0);
+        known.then_some(found)
+    }
+
+    /// The rows of one table.
+    fn rows_of(self, table: usize, properties: &[(u32, Sym)], keys: &TableKeys) -> Vec<Row<'a>> {
+        let start = properties.partition_point(|&(rank, _)| keys.row(rank).table < table);
+        let rest = &properties[start..];
+        let end = rest.partition_point(|&(rank, _)| keys.row(rank).table == table);
+        let rows = rest[..end]
+            .iter()
+            .map(|&(rank, value)| (keys.row(rank).label(self.symbols), self.bytes(value)));
+        property_list(rows, end)
     }
 
     fn property_rows(self, node: &Drawn, plan: &TablePlan) -> Vec<Row<'a>> {
@@ -61,19 +96,9 @@ impl<'a> Summarizer<'a> {
                 values.push((label, key, self.bytes(value)));
             }
         });
-        // Of several facts with one label the last one's key wins.
         values.sort_unstable();
-        let mut rows: Vec<Row<'a>> = Vec::with_capacity(values.len());
-        for (i, &(label, _, value)) in values.iter().enumerate() {
-            if values.get(i + 1).is_some_and(|next| next.0 == label) {
-                continue;
-            }
-            rows.push(Row {
-                id: Cow::Owned([b"label_", label].concat()),
-                entries: vec![(b"label", label), (b"value", value)],
-            });
-        }
-        rows
+        let rows = values.iter().map(|&(label, _, value)| (label, value));
+        property_list(rows, values.len())
     }
 
     fn multicolumn_rows(self, node: &Drawn, plan: &TablePlan) -> Vec<Row<'a>> {
@@ -104,6 +129,25 @@ impl<'a> Summarizer<'a> {
         let digits = std::str::from_utf8(&text[..digits]).unwrap_or_default();
         digits.parse().unwrap_or(0)
     }
+}
+
+/// Rows of labels and values, which are ordered; of several with one label the last.
+fn property_list<'a>(
+    properties: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    len: usize,
+) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = Vec::with_capacity(len);
+    for (label, value) in properties {
+        let entries = vec![(&b"label"[..], label), (&b"value"[..], value)];
+        match rows.last_mut() {
+            Some(last) if last.entries[0].1 == label => last.entries = entries,
+            _ => rows.push(Row {
+                id: Cow::Owned([b"label_", label].concat()),
+                entries,
+            }),
+        }
+    }
+    rows
 }
 
 /// The row and the column of a cell; anything after a second separator is ignored.

@@ -3,12 +3,14 @@
 use crate::kind::{KINDS, Kind};
 use crate::model::{MetadataTemplate, MetricTemplate, Report, TableTemplate};
 use crate::render::keys::Keys;
+use crate::summary::table_keys::TableKeys;
 use crate::symbol::{Sym, Symbols};
 
 /// Templates of all topologies, each in the order of display.
 #[derive(Debug)]
 pub(crate) struct Templates {
     kinds: Vec<KindTemplates>,
+    has_table_keys: bool,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct KindTemplates {
     pub(crate) metadata: Vec<Metadata>,
     pub(crate) metrics: Vec<MetricTemplate>,
     pub(crate) tables: Vec<TablePlan>,
+    /// Empty before [`Templates::find_table_keys`].
+    pub(crate) table_keys: TableKeys,
 }
 
 #[derive(Debug)]
@@ -60,6 +64,19 @@ impl Templates {
             kinds: kinds
                 .map(|&kind| KindTemplates::new(kind, report, keys, symbols))
                 .collect(),
+            has_table_keys: false,
+        }
+    }
+
+    /// Makes ready for summaries with tables.
+    pub(crate) fn find_table_keys(&mut self, report: &Report, keys: &Keys, symbols: &Symbols) {
+        if std::mem::replace(&mut self.has_table_keys, true) {
+            return;
+        }
+        for (kind, templates) in KINDS.into_iter().zip(&mut self.kinds) {
+            let topology = report.topology(kind);
+            let more = keys.of_images();
+            templates.table_keys = TableKeys::new(topology, &more, &templates.tables, symbols);
         }
     }
 
@@ -122,6 +139,7 @@ impl KindTemplates {
             metadata,
             metrics,
             tables,
+            table_keys: TableKeys::default(),
         }
     }
 }
