@@ -338,3 +338,33 @@ fn json_of(live: &Live) -> Vec<u8> {
     );
     out
 }
+
+#[test]
+fn wrong_clocks_do_not_make_steps_differ_from_all_at_once() {
+    let fact = |id: &str, time: &str, value: &str| {
+        let latest = format!(r#"{{"k":{{"timestamp":"{time}","value":"{value}"}}}}"#);
+        format!(
+            r#"{{"Host":{{"shape":"circle","nodes":{{"{id}":{{"topology":"host","latest":{latest}}}}}}}}}"#
+        )
+    };
+    // START is 2020-09-13T12:26:40Z.
+    let posts = [
+        (0, "fast", fact("h", "2030-01-01T00:00:00Z", "fast")),
+        (1, "other", fact("o", "2020-09-13T12:26:41Z", "other")),
+        (2, "third", fact("t", "2020-09-13T12:26:42Z", "third")),
+        (3, "right", fact("h", "2020-09-13T12:26:43Z", "right")),
+        (4, "fast", fact("x", "2020-09-13T12:26:44Z", "fast")),
+    ];
+    let mut step = Tenant::new(LiveConfig::default());
+    for i in 0..posts.len() {
+        let (second, probe, json) = &posts[i];
+        step.post(*second, probe, json);
+        step.live.refresh(START + second * SECOND);
+        let mut once = Tenant::new(LiveConfig::default());
+        for (second, probe, json) in &posts[..=i] {
+            once.post(*second, probe, json);
+        }
+        once.live.refresh(START + second * SECOND);
+        assert!(json_of(&step.live) == json_of(&once.live), "{i}");
+    }
+}

@@ -220,14 +220,15 @@ impl Probe {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let of_post = |p: &Post| {
-            let decoded = p
-                .decoded
-                .as_ref()
-                .map_or(0, |(_, checked)| checked.heap_bytes);
-            size_of::<Post>() + p.body.len() + decoded
+        let decoded = |p: &Post| p.decoded.as_ref().map_or(0, |(_, c)| c.heap_bytes);
+        let posts = self.posts.iter();
+        let posts = posts.map(|p| size_of::<Post>() + p.body.len() + decoded(p));
+        // Merged, several posts take about as much again as the largest of them.
+        let merged = match self.posts.len() {
+            0 | 1 => 0,
+            _ => self.posts.iter().map(decoded).max().unwrap_or(0),
         };
-        self.posts.iter().map(of_post).sum()
+        posts.sum::<usize>() + merged
     }
 
     fn last(&self) -> i64 {

@@ -63,9 +63,7 @@ impl Whole {
     /// Merges what changed.
     pub(super) fn update(&mut self, probes: &[&Merged], changes: &[Change], symbols: &mut Symbols) {
         let many = changes.len() * 2 > probes.len();
-        // Which facts of a wrong clock count depends on everything else the probe said.
-        let ahead = self.report().ahead || probes.iter().any(|p| p.report.ahead);
-        if many || ahead || self.merged.ids.is_empty() {
+        if many || self.merged.ids.is_empty() {
             return self.build(probes, symbols);
         }
         let reports: Vec<&Report> = probes.iter().map(|p| &p.report).collect();
@@ -138,6 +136,11 @@ fn changed(kind: Kind, changes: &[Change]) -> Vec<Sym> {
     let mut ids = Vec::new();
     for change in changes {
         let (before, after) = (change.before.indexed(kind), change.after.indexed(kind));
+        if before.report.ahead || after.report.ahead {
+            // Which facts of a wrong clock count depends on when the probe was last heard of.
+            ids.extend(before.ids.iter().chain(after.ids));
+            continue;
+        }
         let mut old = before.ids.iter().zip(before.nodes).peekable();
         for (id, node) in after.ids.iter().zip(after.nodes) {
             while let Some((gone, _)) = old.next_if(|(gone, _)| *gone < id) {
