@@ -1,11 +1,16 @@
-//! Posts of several probes: decoded, merged, upgraded, written.
+//! Posts of several probes: decoded, merged, upgraded, written, and rendered in every way.
 
 #![no_main]
+
+use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use report::decode::{Compression, Format, Limits};
 use report::encode::{self, Censor};
 use report::live::{Live, LiveConfig};
+use report::options::Selection;
+use report::view::View;
+use report::{catalogue, scope_json};
 
 const START: i64 = 1_600_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -34,7 +39,38 @@ fuzz_target!(|input: &[u8]| {
     }
     at_once.refresh(now);
     assert!(written(&live) == written(&at_once));
+    render(&mut live);
 });
+
+/// Everything that can be asked of what was merged.
+fn render(live: &mut Live) {
+    let (report, symbols, _) = live.parts();
+    let mut view = View::new(Arc::clone(report), symbols);
+    let everything = Selection {
+        unfiltered: true,
+        ..Selection::default()
+    };
+    let mut out = Vec::new();
+    for selection in [everything, Selection::default()] {
+        scope_json::write_topologies(&mut out, &view.topologies(symbols, &selection));
+        for id in catalogue::topology_ids() {
+            let summaries = view.topology(symbols, id, &selection).expect("a topology");
+            let ids: Vec<Vec<u8>> = summaries
+                .map(|summary| {
+                    scope_json::write_summary(&mut out, &summary);
+                    summary.id.to_vec()
+                })
+                .collect();
+            for node in ids.iter().take(4) {
+                let details = view.node(symbols, id, node, &selection).expect("a node");
+                scope_json::write_node(&mut out, id, &details);
+            }
+            out.clear();
+        }
+    }
+    scope_json::write_probes(&mut out, &view.probes(symbols));
+    scope_json::write_plugins(&mut out, &view.plugins(symbols));
+}
 
 fn posts(mut input: &[u8]) -> Vec<Post<'_>> {
     let mut posts = Vec::new();
