@@ -26,6 +26,8 @@ fn main() {
         return;
     };
     let posts = read(Path::new(&dir));
+    // First, so that the memory it takes is not what others left.
+    live(&posts);
     let limits = Limits::default();
     let n = posts.len() as u32;
     let gz = Compression::Gzip;
@@ -64,8 +66,6 @@ fn main() {
     each("merge all", 1, || {
         merge::merge(reports.iter(), &mut symbols);
     });
-    drop(reports);
-    live(&posts);
 }
 
 fn live(posts: &[Post]) {

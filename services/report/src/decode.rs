@@ -69,7 +69,7 @@ impl Default for Limits {
             depth: 64,
             nodes: 500_000,
             string_bytes: 4 << 20,
-            heap_bytes: 256 << 20,
+            heap_bytes: 64 << 20,
         }
     }
 }

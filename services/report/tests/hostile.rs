@@ -116,6 +116,10 @@ fn what_would_take_too_much_memory_is_refused() {
     check_too_large(&plugins, Format::ScopeMsgpack);
     let long = [&b"{\"ID\":\""[..], &vec![b'x'; 5 << 20], b"\"}"].concat();
     check_too_large(&long, Format::ScopeJson);
+    let unknown = [&b"\x81\xa1x"[..], &many(b"\x00", 20_000_000)].concat();
+    check_too_large(&unknown, Format::ScopeMsgpack);
+    let unknown = [&b"{\"x\":["[..], &b"0,".repeat(20_000_000)].concat();
+    check_too_large(&unknown, Format::ScopeJson);
     let many = br#""a":{},"#.repeat(600_000);
     check_too_large(
         &[&b"{\"Host\":{\"nodes\":{"[..], &many].concat(),

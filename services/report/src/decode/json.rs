@@ -1,13 +1,14 @@
 //! JSON, as lenient as Scope's codec: quoted numbers, scalars for strings, raw bytes in strings.
 
 use super::DecodeError;
-use super::source::{Container, Items, Result, Source};
+use super::source::{Container, Items, Result, Source, count_skipped};
 use crate::time::Timestamp;
 
 /// A JSON document.
 pub(super) struct Json<'a> {
     bytes: &'a [u8],
     at: usize,
+    skipped: u32,
     /// The last string that had escapes.
     unescaped: Vec<u8>,
 }
@@ -23,6 +24,7 @@ impl<'a> Json<'a> {
         Json {
             bytes,
             at: 0,
+            skipped: 0,
             unescaped: Vec::new(),
         }
     }
@@ -295,6 +297,7 @@ impl Source for Json<'_> {
     }
 
     fn skip(&mut self, depth: usize) -> Result<()> {
+        count_skipped(&mut self.skipped)?;
         let Some(container) = self.container()? else {
             return self.text().map(|_| ());
         };

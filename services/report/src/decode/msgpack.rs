@@ -1,7 +1,7 @@
 //! msgpack as Scope's codec writes it (the old spec) and reads it.
 
 use super::DecodeError;
-use super::source::{Container, Items, Result, Source};
+use super::source::{Container, Items, Result, Source, count_skipped};
 use crate::time::Timestamp;
 
 const NIL: u8 = 0xc0;
@@ -10,11 +10,16 @@ const NIL: u8 = 0xc0;
 pub(super) struct Msgpack<'a> {
     bytes: &'a [u8],
     at: usize,
+    skipped: u32,
 }
 
 impl<'a> Msgpack<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Msgpack { bytes, at: 0 }
+        Msgpack {
+            bytes,
+            at: 0,
+            skipped: 0,
+        }
     }
 
     fn peek(&self) -> Result<u8> {
@@ -208,6 +213,7 @@ impl Source for Msgpack<'_> {
     }
 
     fn skip(&mut self, depth: usize) -> Result<()> {
+        count_skipped(&mut self.skipped)?;
         let tag = self.byte()?;
         let bytes = match tag {
             0x00..=0x7f | 0xe0..=0xff | NIL | 0xc2 | 0xc3 => 0,

@@ -5,6 +5,21 @@ use crate::time::Timestamp;
 
 pub(super) type Result<T> = std::result::Result<T, DecodeError>;
 
+/// How many values that nobody knows are passed over.
+const MOST_SKIPPED: u32 = 8_000_000;
+
+/// Counts values that are passed over.
+pub(super) fn count_skipped(skipped: &mut u32) -> Result<()> {
+    *skipped += 1;
+    if *skipped > MOST_SKIPPED {
+        return Err(DecodeError::TooLarge {
+            what: "unknown values",
+            limit: MOST_SKIPPED as usize,
+        });
+    }
+    Ok(())
+}
+
 /// A container, before it is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {

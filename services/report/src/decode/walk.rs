@@ -9,6 +9,9 @@ use crate::time::Timestamp;
 /// More than this is not reserved on the word of the sender.
 const RESERVE: usize = 64;
 
+/// What the smallest items count as, so that their number is bounded as well.
+const SMALLEST_ITEM: usize = 16;
+
 /// What becomes of strings.
 pub(super) trait Strings {
     /// Whether anything is built at all.
@@ -100,7 +103,7 @@ impl<'a, S: Source, I: Strings> Walker<'a, S, I> {
 
     /// Accounts for another `T`; the same whether or not anything is built.
     pub(super) fn charge<T>(&mut self) -> Result<()> {
-        self.checked.heap_bytes += size_of::<T>();
+        self.checked.heap_bytes += size_of::<T>().max(SMALLEST_ITEM);
         if self.checked.heap_bytes > self.limits.heap_bytes {
             return Err(DecodeError::TooLarge {
                 what: "bytes of memory",
