@@ -55,12 +55,9 @@ async fn follow(
     while let Some(SubscribeResponse { event }) = stream.message().await? {
         *wait = BACK_OFF.0;
         match event {
-            Some(Event::Report(stored)) => {
-                // After a break, what is held is sent again.
-                if !tenant.has_seen(&stored.replica, stored.sequence) {
-                    tenant.push(stored);
-                }
-            }
+            // After a break, what is held is sent again.
+            Some(Event::Report(stored)) if tenant.has_seen(&stored.replica, stored.sequence) => {}
+            Some(Event::Report(stored)) => tenant.push(stored),
             Some(Event::CaughtUp(mark)) => tenant.saw(mark.replica, mark.sequence),
             Some(Event::Missed(missed)) => {
                 metrics.missed_reports.inc_by(missed);

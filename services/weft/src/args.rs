@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Run the probe: report this machine's processes, connections and containers
     Probe(Probe),
     /// Run the edge: the public port
-    Authfe(Authfe),
+    Authfe(Box<Authfe>),
     /// Run users: who callers are
     Users(Service),
     /// Run collection: where reports go

@@ -53,7 +53,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Command::Query(query) => service::query(query).await,
             Command::Controls(service) => service::controls(service).await,
             Command::Pipes(service) => service::pipes(service).await,
-            Command::Authfe(edge) => service::authfe(edge).await,
+            Command::Authfe(edge) => service::authfe(*edge).await,
             Command::Probe(probe) => probe::run(probe).await,
         }
     });

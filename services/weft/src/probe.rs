@@ -18,7 +18,7 @@ pub(crate) async fn run(args: Probe) -> anyhow::Result<()> {
         })
         .transpose()?;
     let config = probe::Config {
-        token: token.map(|text| probe::Token::from(text)),
+        token: token.map(probe::Token::from),
         controls: !args.no_controls,
         ..probe::Config::new(args.url)
     };
