@@ -77,7 +77,7 @@ impl Collection {
                 let before = clock.unix_nanos() - nanos(config.hold);
                 let mut windows = lock(&windows);
                 windows.retain(|_, window| {
-                    window.trim(before, config.window_bytes);
+                    window.trim(before);
                     !window.is_idle()
                 });
                 let bytes: usize = windows.values().map(Window::bytes).sum();
@@ -147,9 +147,7 @@ impl CollectionService for Collection {
             self.rejected.fetch_add(1, Ordering::Relaxed);
             self.metrics.rejected.inc();
         })?;
-        self.metrics.accepted.inc();
-        self.metrics.report_bytes.observe(report.body.len() as f64);
-
+        let size = report.body.len();
         let now = self.clock.now();
         let received = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let stored = pb::StoredReport {
@@ -158,10 +156,15 @@ impl CollectionService for Collection {
             sequence: 0,
             replica: self.replica.clone(),
         };
-        lock(&self.windows)
+        let kept = lock(&self.windows)
             .entry(caller.org_id)
             .or_insert_with(Window::new)
-            .push(nanos(received), stored);
+            .push(nanos(received), stored, self.config.window_bytes);
+        if !kept {
+            return Err(SubmitError::Full(self.config.window_bytes).into());
+        }
+        self.metrics.accepted.inc();
+        self.metrics.report_bytes.observe(size as f64);
         Ok(Response::new(pb::SubmitResponse {
             oversized_topologies: oversized(&checked),
         }))

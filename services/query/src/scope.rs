@@ -12,7 +12,7 @@ use report::options::Selection;
 use report::scope_json;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use tonic::{Request, Response, Status};
 
 use crate::hub::{self, Change, Form, Hub, Subject};
@@ -63,12 +63,23 @@ impl ScopeService for Scope {
         check_node_id(&request.node_id)?;
         let selection = selection(request.selection.take(), &caller, Past::Ignore)?;
         let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
-        let text = tenant
-            .read(move |reading| write(reading, &request, &selection))
-            .await??;
-        Ok(Response::new(chunks(text, |chunk| {
-            pb::GetDocumentResponse { chunk }
-        })))
+        // Unbounded, because the tenant's lock must not wait for a reader that is slow; the document bounds it.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let failed = sender.clone();
+        let send = move |chunk: Vec<u8>| {
+            let chunk = chunk.into();
+            // Fails when the reader is gone, which is no matter here.
+            let _ = sender.send(Ok(pb::GetDocumentResponse { chunk }));
+        };
+        tokio::spawn(async move {
+            let written = tenant.read(move |reading| write(reading, &request, &selection, send));
+            if let Err(status) = written.await.flatten() {
+                let _ = failed.send(Err(status));
+            }
+        });
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(
+            receiver,
+        ))))
     }
 
     type WatchDocumentStream = Chunks<pb::WatchDocumentResponse>;
@@ -106,11 +117,13 @@ pub(crate) fn interval(millis: u32, default: u32) -> Result<Duration, Status> {
     )))
 }
 
+/// Writes a document, in pieces where it may be large.
 fn write(
     reading: Reading<'_>,
     request: &pb::GetDocumentRequest,
     selection: &Selection,
-) -> Result<Vec<u8>, Status> {
+    mut send: impl FnMut(Vec<u8>),
+) -> Result<(), Status> {
     let Reading { view, symbols, .. } = reading;
     let mut out = Vec::new();
     match request.document() {
@@ -121,7 +134,8 @@ fn write(
         pb::Document::Topology => {
             let nodes = view.topology(symbols, &request.topology_id, selection);
             let nodes = nodes.ok_or_else(|| Status::not_found("there is no such topology"))?;
-            scope_json::write_topology(&mut out, nodes);
+            scope_json::topology_chunks(nodes, CHUNK, send);
+            return Ok(());
         }
         pb::Document::Node => {
             let node = view.node(symbols, &request.topology_id, &request.node_id, selection);
@@ -141,7 +155,8 @@ fn write(
             return Err(Status::invalid_argument("which document?"));
         }
     }
-    Ok(out)
+    send(out);
+    Ok(())
 }
 
 async fn watch(

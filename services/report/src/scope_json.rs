@@ -14,16 +14,38 @@ pub use text::write_string;
 
 /// The answer to `/api/topology/<topology>`.
 pub fn write_topology<'a>(out: &mut Vec<u8>, summaries: impl Iterator<Item = Summary<'a>>) {
+    topology_chunks(summaries, usize::MAX, |chunk| out.extend_from_slice(&chunk));
+}
+
+/// The answer to `/api/topology/<topology>` in pieces of this many bytes and up to one node more, each as soon as it is
+/// there: the largest answers are sent while they are written.
+pub fn topology_chunks<'a>(
+    summaries: impl Iterator<Item = Summary<'a>>,
+    bytes: usize,
+    mut send: impl FnMut(Vec<u8>),
+) {
+    let start = || {
+        Vec::with_capacity(if bytes == usize::MAX {
+            0
+        } else {
+            bytes + (4 << 10)
+        })
+    };
+    let mut out = start();
     out.extend_from_slice(b"{\"nodes\":{");
     for (i, summary) in summaries.enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        write_string(out, summary.id);
+        write_string(&mut out, summary.id);
         out.push(b':');
-        write_summary(out, &summary);
+        write_summary(&mut out, &summary);
+        if out.len() >= bytes {
+            send(std::mem::replace(&mut out, start()));
+        }
     }
     out.extend_from_slice(b"}}");
+    send(out);
 }
 
 /// The answer to `/api/topology/<topology>/<node>`; `topology_id` is the topology asked for.

@@ -103,5 +103,12 @@ async fn announce(address: SocketAddr, query: Channel, probing: bool, rt: &Runti
     } else {
         "waiting for probes".to_owned()
     };
+    if !address.ip().is_loopback() {
+        eprintln!(
+            "weft: callers from other machines will be refused: this version has no accounts. \
+             Reach it through a tunnel: ssh -L {0}:127.0.0.1:{0} HOST",
+            address.port()
+        );
+    }
     println!("Weft is ready: http://{address} ({seen}; Ctrl-C ends it)");
 }
