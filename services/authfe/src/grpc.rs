@@ -12,7 +12,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 
 use crate::identity::Signed;
 use crate::{Edge, Peers};
@@ -59,6 +59,9 @@ async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Respo
     if INTERNAL.iter().any(|p| path.starts_with(p)) {
         return Status::unimplemented("this is not served on the public port").into_http();
     }
+    if path.starts_with("/grpc.") {
+        return send(&peers.open, request).await;
+    }
     let Some(peer) = peer(path, peers) else {
         return Status::unimplemented("there is no such service").into_http();
     };
@@ -71,13 +74,12 @@ async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Respo
         Ok(header) => request.headers_mut().insert(ASSERTION_HEADER, header),
         Err(status) => return status.into_http(),
     };
-    match peer.clone().ready().await {
-        Ok(peer) => peer
-            .call(request)
-            .await
-            .unwrap_or_else(|status| status.into_http()),
-        Err(status) => status.into_http(),
-    }
+    send(peer, request).await
+}
+
+async fn send(peer: &Channel, request: http::Request<Body>) -> http::Response<Body> {
+    let sent = peer.clone().oneshot(request).await;
+    sent.unwrap_or_else(|status| status.into_http())
 }
 
 fn peer<'a>(path: &str, peers: &'a Peers) -> Option<&'a Channel> {

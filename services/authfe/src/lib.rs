@@ -69,6 +69,8 @@ pub struct Peers {
     pub controls: Channel,
     /// Byte streams.
     pub pipes: Channel,
+    /// Health and reflection, which need no identity.
+    pub open: Channel,
 }
 
 /// What handlers share.
@@ -81,8 +83,8 @@ struct Edge {
     rt: Runtime,
 }
 
-/// The router of the public port. `open` has what needs no identity: health and reflection.
-pub fn start(config: Config, peers: Peers, open: Router, rt: &Runtime) -> Router {
+/// The router of the public port.
+pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
     let cors = cors(&config.cors_origins);
     let edge = Edge {
         identity: Identity::new(peers.users.clone(), &config, rt),
@@ -98,7 +100,6 @@ pub fn start(config: Config, peers: Peers, open: Router, rt: &Runtime) -> Router
             edge.identity.clone(),
             identity::identify,
         ))
-        .merge(open)
         .layer(cors)
 }
 

@@ -21,4 +21,4 @@ pub mod telemetry;
 pub use clock::Clock;
 pub use listen::serve;
 pub use runtime::{Config, Runtime, Wiring};
-pub use stack::{Mesh, local, local_pair};
+pub use stack::{Mesh, local, local_pair, open};

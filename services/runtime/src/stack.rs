@@ -80,6 +80,14 @@ impl Mesh {
     }
 }
 
+/// A channel to health and reflection alone, which everybody may ask.
+pub async fn open(rt: &Runtime) -> Channel {
+    let router = Mesh::new().into_router(rt).await;
+    Channel::local(tower::service_fn(move |request| {
+        call(router.clone(), request)
+    }))
+}
+
 /// Adds reflection of the whole contract.
 fn reflection(routes: Routes) -> Routes {
     let builder = || {

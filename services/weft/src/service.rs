@@ -54,8 +54,9 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
         query: Channel::connect(args.query),
         controls: Channel::connect(args.controls),
         pipes: Channel::connect(args.pipes),
+        open: runtime::open(&rt).await,
     };
-    let edge = up::edge(&args.edge, peers, &rt).await?;
+    let edge = up::edge(&args.edge, peers, &rt)?;
     up::listen("private port", private, admin::router(&rt), &rt);
     up::listen("public port", public, edge, &rt);
     println!("authfe is ready: http://{address}");

@@ -40,6 +40,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         query: to_query.clone(),
         controls: runtime::local(controls.clone(), &rt),
         pipes: runtime::local(pipes.clone(), &rt),
+        open: runtime::open(&rt).await,
     };
     let mesh = Mesh::new()
         .with(users)
@@ -54,12 +55,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         mesh.into_router(&rt).await.merge(admin::router(&rt)),
         &rt,
     );
-    listen(
-        "public port",
-        public,
-        edge(&up.edge, peers, &rt).await?,
-        &rt,
-    );
+    listen("public port", public, edge(&up.edge, peers, &rt)?, &rt);
 
     if !up.no_probe {
         probe::spawn(address, &rt);
@@ -70,19 +66,14 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
 }
 
 /// The edge's router.
-pub(crate) async fn edge(
-    edge: &Edge,
-    peers: authfe::Peers,
-    rt: &Runtime,
-) -> anyhow::Result<Router> {
+pub(crate) fn edge(edge: &Edge, peers: authfe::Peers, rt: &Runtime) -> anyhow::Result<Router> {
     let config = authfe::Config {
         app_id: app_id::open(&edge.data_dir)?,
         hostname: probe::hostname(),
         cors_origins: edge.cors_origins.clone(),
         ..authfe::Config::default()
     };
-    let open = Mesh::new().into_router(rt).await;
-    Ok(authfe::start(config, peers, open, rt))
+    Ok(authfe::start(config, peers, rt))
 }
 
 pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
