@@ -85,6 +85,11 @@ pub(crate) async fn views(
             "  feeding alone: {:.2} ms CPU per report",
             1000.0 * per_post
         );
+        let first = view(server, paths[0], 1, per_post, &posted).await?;
+        println!(
+            "  the very first view, for which all reports are decoded: {:.0} ms, {:.0} ms CPU",
+            first.p50_ms, first.cpu_ms
+        );
         let mut viewed = Vec::new();
         for path in paths {
             viewed.push(view(server, path, gets, per_post, &posted).await?);

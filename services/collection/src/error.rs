@@ -14,10 +14,6 @@ pub(crate) enum SubmitError {
     ProbeId,
     #[error("the report has {0} bytes, more than the {1} allowed")]
     TooLarge(usize, usize),
-    #[error(
-        "the organisation's latest reports take more than {0} bytes; send fewer or smaller ones"
-    )]
-    Full(usize),
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error("checking the report failed")]
@@ -32,7 +28,6 @@ impl From<SubmitError> for Status {
             | SubmitError::Format
             | SubmitError::Compression
             | SubmitError::ProbeId => Status::invalid_argument(text),
-            SubmitError::Full(_) => Status::resource_exhausted(text),
             SubmitError::TooLarge(..) => Status::out_of_range(text),
             SubmitError::Decode(e) if e.is_too_large() => Status::out_of_range(text),
             SubmitError::Decode(_) => Status::invalid_argument(text),

@@ -34,8 +34,7 @@ pub struct Config {
     pub report_bytes: usize,
     /// A report's largest size when inflated, in bytes. 64 MiB by default.
     pub inflated_bytes: usize,
-    /// Reports held per organisation, in bytes as sent; more are refused until some are old enough to go. 256 MiB by
-    /// default.
+    /// Reports held per organisation, in bytes as sent; the oldest go first. 256 MiB by default.
     pub window_bytes: usize,
 }
 

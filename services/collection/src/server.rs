@@ -77,7 +77,7 @@ impl Collection {
                 let before = clock.unix_nanos() - nanos(config.hold);
                 let mut windows = lock(&windows);
                 windows.retain(|_, window| {
-                    window.trim(before);
+                    window.trim(before, config.window_bytes);
                     !window.is_idle()
                 });
                 let bytes: usize = windows.values().map(Window::bytes).sum();
@@ -156,13 +156,10 @@ impl CollectionService for Collection {
             sequence: 0,
             replica: self.replica.clone(),
         };
-        let kept = lock(&self.windows)
+        lock(&self.windows)
             .entry(caller.org_id)
             .or_insert_with(Window::new)
-            .push(nanos(received), stored, self.config.window_bytes);
-        if !kept {
-            return Err(SubmitError::Full(self.config.window_bytes).into());
-        }
+            .push(nanos(received), stored);
         self.metrics.accepted.inc();
         self.metrics.report_bytes.observe(size as f64);
         Ok(Response::new(pb::SubmitResponse {

@@ -35,32 +35,21 @@ impl Window {
         }
     }
 
-    /// Numbers, keeps and announces a report received at this time (Unix nanoseconds). False, and nothing is done, if there
-    /// would be more than `max_bytes` then: what is accepted must not push out what was.
-    pub(crate) fn push(
-        &mut self,
-        received: i64,
-        mut report: StoredReport,
-        max_bytes: usize,
-    ) -> bool {
-        let bytes = self.bytes + size(&report);
-        if bytes > max_bytes {
-            return false;
-        }
-        self.bytes = bytes;
+    /// Numbers, keeps and announces a report received at this time (Unix nanoseconds).
+    pub(crate) fn push(&mut self, received: i64, mut report: StoredReport) {
         self.sequence += 1;
         report.sequence = self.sequence;
+        self.bytes += size(&report);
         let report = Arc::new(report);
         self.reports.push_back((received, Arc::clone(&report)));
         // Fails when nobody listens, which is fine.
         let _ = self.live.send(report);
-        true
     }
 
-    /// Lets go of reports received before this time.
-    pub(crate) fn trim(&mut self, before: i64) {
+    /// Lets go of reports received before this time, and of the oldest ones while there are too many bytes.
+    pub(crate) fn trim(&mut self, before: i64, max_bytes: usize) {
         while let Some((received, report)) = self.reports.front() {
-            if *received >= before {
+            if *received >= before && self.bytes <= max_bytes {
                 break;
             }
             self.bytes -= size(report);
@@ -118,24 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn old_reports_go_and_excess_ones_do_not_come() {
+    fn old_reports_and_excess_bytes_go_oldest_first() {
         let mut window = Window::new();
         for received in 1..=5 {
-            assert!(window.push(received, report(10), 50));
+            window.push(received, report(10));
         }
-        assert!(!window.push(6, report(1), 50));
-        window.trim(3);
+        window.trim(3, 1000);
         assert_eq!((window.len(), window.bytes()), (3, 30));
-        assert!(window.push(6, report(1), 50));
-        assert_eq!(window.sequence(), 6);
+        window.trim(3, 15);
+        assert_eq!((window.len(), window.bytes()), (1, 10));
+        assert_eq!(window.subscribe().held[0].sequence, 5);
     }
 
     #[test]
     fn subscriber_gets_what_is_held_and_then_what_comes() {
         let mut window = Window::new();
-        assert!(window.push(1, report(1), 9));
+        window.push(1, report(1));
         let mut opening = window.subscribe();
-        assert!(window.push(2, report(1), 9));
+        window.push(2, report(1));
         assert_eq!((opening.held.len(), opening.sequence), (1, 1));
         assert_eq!(opening.live.try_recv().expect("announced").sequence, 2);
         assert!(opening.live.try_recv().is_err());
