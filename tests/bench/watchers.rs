@@ -37,6 +37,8 @@ pub(crate) struct Crowd {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// How many have got everything that was there when they came.
+    watching: usize,
     bytes: u64,
     /// By marker, the last time that a watcher saw it.
     last: HashMap<String, Instant>,
@@ -65,7 +67,9 @@ pub(crate) async fn watch(
                 tokio::spawn(one(channel, topology.to_owned(), Arc::clone(&seen)));
             }
         }
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        while lock(&seen).watching < watchers {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         let (started, cpu) = (Instant::now(), server.cpu()?);
         let bytes = lock(&seen).bytes;
         let mut markers = Vec::new();
@@ -117,6 +121,7 @@ async fn one(channel: Channel, topology: String, seen: Arc<Mutex<Seen>>) -> anyh
     while let Some(change) = stream.message().await? {
         let now = Instant::now();
         let mut seen = lock(&seen);
+        seen.watching += usize::from(change.reset);
         seen.bytes += change.encoded_len() as u64;
         for node in change
             .added

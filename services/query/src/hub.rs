@@ -8,16 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use proto::encoded::query::v1 as pb;
 use report::options::Selection;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::convert;
 use crate::tenant::{Reading, Tenant, Version};
 
 /// Removals remembered for watchers that come back; older versions get everything anew.
 const REMOVALS: usize = 20_000;
+
+/// Looked at anew this often in any case, so that a hub notices that nobody watches it any more.
+const AT_MOST: Duration = Duration::from_secs(1);
 
 /// How nodes are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,7 +125,10 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
             }
         }
     };
-    render(tenant, &hub, &subject).await?;
+    // Whoever joins later gets what is new as a change, like all the others: a crowd must not render once each.
+    if is_new || !hub.is_rendered() {
+        render(tenant, &hub, &subject).await?;
+    }
     if is_new {
         let (tenant, hub) = (Arc::clone(tenant), Arc::downgrade(&hub));
         tokio::spawn(keep_fresh(tenant, hub, subject));
@@ -137,8 +144,11 @@ async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
         let Some(strong) = hub.upgrade() else { return };
         arrivals.mark_unchanged();
         let started = Instant::now();
-        let Ok(next_expiry) = render(&tenant, &strong, &subject).await else {
-            return;
+        let next_expiry = match render(&tenant, &strong, &subject).await {
+            Ok(next_expiry) => next_expiry,
+            // What fails for one state may well succeed for the next.
+            Err(status) if status.code() == Code::Internal => AT_MOST,
+            Err(_) => return,
         };
         drop(strong);
         tokio::time::sleep_until(started + interval).await;
@@ -155,8 +165,6 @@ async fn render(
     hub: &Arc<Hub>,
     subject: &Subject,
 ) -> Result<Duration, Status> {
-    /// Looked at anew this often in any case, so that a hub notices that nobody watches it any more.
-    const AT_MOST: Duration = Duration::from_secs(1);
     let (hub_there, subject) = (Arc::clone(hub), subject.clone());
     tenant
         .read(move |reading| {
@@ -174,13 +182,17 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_rendered(&self) -> bool {
+        self.lock().rendered.is_some()
+    }
+
     /// Changes when there is something new.
     pub(crate) fn versions(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
     /// Names a version of this hub for others to keep.
-    pub(crate) fn name(&self, version: u64) -> String {
+    fn name(&self, version: u64) -> String {
         format!("{:016x}-{version}", self.id)
     }
 
@@ -204,6 +216,22 @@ impl Hub {
         let change = Arc::new(state.since(from));
         state.last = Some((key, Arc::clone(&change)));
         change
+    }
+
+    /// A change as a message; the nodes in it are shared with every other watcher.
+    pub(crate) fn message(&self, change: &Change, more: &[String]) -> pb::WatchTopologyResponse {
+        pb::WatchTopologyResponse {
+            reset: change.reset,
+            added: change.added.clone(),
+            updated: change.updated.clone(),
+            removed_ids: change.removed.iter().map(|id| convert::text(id)).collect(),
+            version: self.name(change.version),
+            at: Some(prost_types::Timestamp {
+                seconds: change.at.div_euclid(1_000_000_000),
+                nanos: i32::try_from(change.at.rem_euclid(1_000_000_000)).unwrap_or(0),
+            }),
+            warnings: change.warnings.iter().chain(more).cloned().collect(),
+        }
     }
 
     /// Takes over what is rendered now; false if there is no such topology.

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::convert::{self, Detail};
-use crate::hub::{self, Change, Form, Hub, Subject};
+use crate::hub::{self, Form, Subject};
 use crate::scope::{Chunks, chunks, interval};
 use crate::search::Search;
 use crate::selection::{Past, check_node_id, selection};
@@ -108,7 +108,7 @@ impl QueryService for Query {
                 let change = hub.since(from);
                 from = Some(change.version);
                 if !change.is_empty() {
-                    permit.send(Ok(nodes(&hub, &change, &warnings)));
+                    permit.send(Ok(hub.message(&change, &warnings)));
                     tokio::time::sleep(interval).await;
                 }
                 tokio::select! {
@@ -246,21 +246,5 @@ impl QueryService for Query {
             scope,
         )?;
         Ok(Response::new(pb::UpdateWatchResponse {}))
-    }
-}
-
-/// A change as a message; the nodes in it are shared with every other watcher.
-pub(crate) fn nodes(hub: &Hub, change: &Change, more: &[String]) -> pb::WatchTopologyResponse {
-    pb::WatchTopologyResponse {
-        reset: change.reset,
-        added: change.added.clone(),
-        updated: change.updated.clone(),
-        removed_ids: change.removed.iter().map(|id| convert::text(id)).collect(),
-        version: hub.name(change.version),
-        at: Some(prost_types::Timestamp {
-            seconds: change.at.div_euclid(1_000_000_000),
-            nanos: i32::try_from(change.at.rem_euclid(1_000_000_000)).unwrap_or(0),
-        }),
-        warnings: change.warnings.iter().chain(more).cloned().collect(),
     }
 }

@@ -20,7 +20,6 @@ use crate::convert;
 use crate::hub::{self, Form, Hub, Subject};
 use crate::scope::interval;
 use crate::selection::{Past, check_node_id, selection};
-use crate::server::nodes;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
 
@@ -319,7 +318,7 @@ impl Session {
             tenant.touch();
             let change = hub.since(sent.version);
             if !change.is_empty() {
-                events.push(Event::Nodes(nodes(hub, &change, warnings)));
+                events.push(Event::Nodes(hub.message(&change, warnings)));
             }
             sent.version = Some(change.version);
         }
