@@ -179,6 +179,7 @@ fn compress(path: &Path) -> anyhow::Result<()> {
     let mut encoder = GzEncoder::new(std::fs::File::create(to)?, Compression::default());
     std::io::copy(&mut std::fs::File::open(path)?, &mut encoder)?;
     encoder.finish()?;
+    std::fs::remove_file(path)?;
     Ok(())
 }
 
