@@ -155,6 +155,7 @@ impl CollectionService for Collection {
             received_at: Some(now.into()),
             sequence: 0,
             replica: self.replica.clone(),
+            ..pb::StoredReport::default()
         };
         lock(&self.windows)
             .entry(caller.org_id)
@@ -164,6 +165,7 @@ impl CollectionService for Collection {
         self.metrics.report_bytes.observe(size as f64);
         Ok(Response::new(pb::SubmitResponse {
             oversized_topologies: oversized(&checked),
+            ..pb::SubmitResponse::default()
         }))
     }
 
@@ -213,6 +215,7 @@ impl CollectionService for Collection {
             rejected_reports: self.rejected.load(Ordering::Relaxed),
             replica: self.replica.clone(),
             sequence: window.map_or(0, Window::sequence),
+            ..pb::GetStatusResponse::default()
         }))
     }
 }

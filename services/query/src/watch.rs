@@ -241,7 +241,7 @@ impl Session {
             tokio::select! {
                 changed = scopes.changed() => return changed.ok(),
                 () = tokio::time::sleep(HEARTBEAT) => {
-                    self.send(Event::Heartbeat(pb::Heartbeat {}), number).await?;
+                    self.send(Event::Heartbeat(pb::Heartbeat::default()), number).await?;
                 }
             }
         }
@@ -298,7 +298,7 @@ impl Session {
                 () = sleep_until(heartbeat) => {}
             }
             if Instant::now() >= heartbeat {
-                self.send(Event::Heartbeat(pb::Heartbeat {}), number)
+                self.send(Event::Heartbeat(pb::Heartbeat::default()), number)
                     .await?;
                 heartbeat = Instant::now() + HEARTBEAT;
             }

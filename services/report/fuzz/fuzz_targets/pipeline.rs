@@ -10,7 +10,7 @@ use report::encode::{self, Censor};
 use report::live::{Live, LiveConfig};
 use report::options::Selection;
 use report::view::View;
-use report::{catalogue, scope_json};
+use report::{Symbols, catalogue, scope_json};
 
 const START: i64 = 1_600_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -39,37 +39,47 @@ fuzz_target!(|input: &[u8]| {
     }
     at_once.refresh(now);
     assert!(written(&live) == written(&at_once));
-    render(&mut live);
+    // The last byte chooses, so that a mutation of the reports keeps the choice.
+    render(&mut live, input.last().copied().unwrap_or_default().into());
 });
 
-/// Everything that can be asked of what was merged.
-fn render(live: &mut Live) {
+/// What can be asked of what was merged: one topology in full, which one the input says, and every list. Each renders the
+/// topologies that it stands on; all of them each time would leave time for a tenth of the inputs.
+fn render(live: &mut Live, choice: usize) {
     let (report, symbols, _) = live.parts();
     let mut view = View::new(Arc::clone(report), symbols);
-    let everything = Selection {
-        unfiltered: true,
+    let selection = Selection {
+        unfiltered: choice & 1 == 0,
         ..Selection::default()
     };
     let mut out = Vec::new();
-    for selection in [everything, Selection::default()] {
-        scope_json::write_topologies(&mut out, &view.topologies(symbols, &selection));
-        for id in catalogue::topology_ids() {
-            let summaries = view.topology(symbols, id, &selection).expect("a topology");
-            let ids: Vec<Vec<u8>> = summaries
-                .map(|summary| {
-                    scope_json::write_summary(&mut out, &summary);
-                    summary.id.to_vec()
-                })
-                .collect();
-            for node in ids.iter().take(4) {
-                let details = view.node(symbols, id, node, &selection).expect("a node");
-                scope_json::write_node(&mut out, id, &details);
-            }
-            out.clear();
-        }
+    let ids: Vec<&str> = catalogue::topology_ids().collect();
+    match ids.get((choice >> 1) % (ids.len() + 1)) {
+        Some(id) => write_topology(&mut out, &mut view, symbols, id, &selection),
+        None => scope_json::write_topologies(&mut out, &view.topologies(symbols, &selection)),
     }
     scope_json::write_probes(&mut out, &view.probes(symbols));
     scope_json::write_plugins(&mut out, &view.plugins(symbols));
+}
+
+fn write_topology(
+    out: &mut Vec<u8>,
+    view: &mut View,
+    symbols: &mut Symbols,
+    id: &str,
+    selection: &Selection,
+) {
+    let summaries = view.topology(symbols, id, selection).expect("a topology");
+    let ids: Vec<Vec<u8>> = summaries
+        .map(|summary| {
+            scope_json::write_summary(out, &summary);
+            summary.id.to_vec()
+        })
+        .collect();
+    for node in ids.iter().take(4) {
+        let details = view.node(symbols, id, node, selection).expect("a node");
+        scope_json::write_node(out, id, &details);
+    }
 }
 
 fn posts(mut input: &[u8]) -> Vec<Post<'_>> {

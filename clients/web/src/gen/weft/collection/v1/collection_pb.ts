@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/collection/v1/collection.proto.
  */
 export const file_weft_collection_v1_collection: GenFile = /*@__PURE__*/
-  fileDesc("CiN3ZWZ0L2NvbGxlY3Rpb24vdjEvY29sbGVjdGlvbi5wcm90bxISd2VmdC5jb2xsZWN0aW9uLnYxIpMBCglSYXdSZXBvcnQSDAoEYm9keRgBIAEoDBIwCgZmb3JtYXQYAiABKA4yIC53ZWZ0LmNvbGxlY3Rpb24udjEuUmVwb3J0Rm9ybWF0EjQKC2NvbXByZXNzaW9uGAMgASgOMh8ud2VmdC5jb2xsZWN0aW9uLnYxLkNvbXByZXNzaW9uEhAKCHByb2JlX2lkGAQgASgJIj4KDVN1Ym1pdFJlcXVlc3QSLQoGcmVwb3J0GAEgASgLMh0ud2VmdC5jb2xsZWN0aW9uLnYxLlJhd1JlcG9ydCIuCg5TdWJtaXRSZXNwb25zZRIcChRvdmVyc2l6ZWRfdG9wb2xvZ2llcxgBIAMoCSISChBTdWJzY3JpYmVSZXF1ZXN0IpUBChFTdWJzY3JpYmVSZXNwb25zZRIyCgZyZXBvcnQYASABKAsyIC53ZWZ0LmNvbGxlY3Rpb24udjEuU3RvcmVkUmVwb3J0SAASMQoJY2F1Z2h0X3VwGAIgASgLMhwud2VmdC5jb2xsZWN0aW9uLnYxLkNhdWdodFVwSAASEAoGbWlzc2VkGAMgASgESABCBwoFZXZlbnQikQEKDFN0b3JlZFJlcG9ydBItCgZyZXBvcnQYASABKAsyHS53ZWZ0LmNvbGxlY3Rpb24udjEuUmF3UmVwb3J0Ei8KC3JlY2VpdmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzZXF1ZW5jZRgDIAEoBBIPCgdyZXBsaWNhGAQgASgJIi0KCENhdWdodFVwEg8KB3JlcGxpY2EYASABKAkSEAoIc2VxdWVuY2UYAiABKAQiaQoSTGlzdFJlcG9ydHNSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChNMaXN0UmVwb3J0c1Jlc3BvbnNlEjAKBnJlcG9ydBgBIAEoCzIgLndlZnQuY29sbGVjdGlvbi52MS5TdG9yZWRSZXBvcnQiEgoQR2V0U3RhdHVzUmVxdWVzdCKtAQoRR2V0U3RhdHVzUmVzcG9uc2USFgoOd2luZG93X3JlcG9ydHMYASABKAQSFAoMd2luZG93X2J5dGVzGAIgASgEEhMKC3N1YnNjcmliZXJzGAMgASgNEhgKEGFjY2VwdGVkX3JlcG9ydHMYBCABKAQSGAoQcmVqZWN0ZWRfcmVwb3J0cxgFIAEoBBIPCgdyZXBsaWNhGAYgASgJEhAKCHNlcXVlbmNlGAcgASgEKmwKDFJlcG9ydEZvcm1hdBIdChlSRVBPUlRfRk9STUFUX1VOU1BFQ0lGSUVEEAASHwobUkVQT1JUX0ZPUk1BVF9TQ09QRV9NU0dQQUNLEAESHAoYUkVQT1JUX0ZPUk1BVF9TQ09QRV9KU09OEAIqVgoLQ29tcHJlc3Npb24SGwoXQ09NUFJFU1NJT05fVU5TUEVDSUZJRUQQABIUChBDT01QUkVTU0lPTl9OT05FEAESFAoQQ09NUFJFU1NJT05fR1pJUBACMvwCChFDb2xsZWN0aW9uU2VydmljZRJPCgZTdWJtaXQSIS53ZWZ0LmNvbGxlY3Rpb24udjEuU3VibWl0UmVxdWVzdBoiLndlZnQuY29sbGVjdGlvbi52MS5TdWJtaXRSZXNwb25zZRJaCglTdWJzY3JpYmUSJC53ZWZ0LmNvbGxlY3Rpb24udjEuU3Vic2NyaWJlUmVxdWVzdBolLndlZnQuY29sbGVjdGlvbi52MS5TdWJzY3JpYmVSZXNwb25zZTABEmAKC0xpc3RSZXBvcnRzEiYud2VmdC5jb2xsZWN0aW9uLnYxLkxpc3RSZXBvcnRzUmVxdWVzdBonLndlZnQuY29sbGVjdGlvbi52MS5MaXN0UmVwb3J0c1Jlc3BvbnNlMAESWAoJR2V0U3RhdHVzEiQud2VmdC5jb2xsZWN0aW9uLnYxLkdldFN0YXR1c1JlcXVlc3QaJS53ZWZ0LmNvbGxlY3Rpb24udjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiN3ZWZ0L2NvbGxlY3Rpb24vdjEvY29sbGVjdGlvbi5wcm90bxISd2VmdC5jb2xsZWN0aW9uLnYxIpMBCglSYXdSZXBvcnQSDAoEYm9keRgBIAEoDBIwCgZmb3JtYXQYAiABKA4yIC53ZWZ0LmNvbGxlY3Rpb24udjEuUmVwb3J0Rm9ybWF0EjQKC2NvbXByZXNzaW9uGAMgASgOMh8ud2VmdC5jb2xsZWN0aW9uLnYxLkNvbXByZXNzaW9uEhAKCHByb2JlX2lkGAQgASgJIj4KDVN1Ym1pdFJlcXVlc3QSLQoGcmVwb3J0GAEgASgLMh0ud2VmdC5jb2xsZWN0aW9uLnYxLlJhd1JlcG9ydCJBCg5TdWJtaXRSZXNwb25zZRIcChRvdmVyc2l6ZWRfdG9wb2xvZ2llcxgBIAMoCRIRCglyZXBvcnRfaWQYAiABKAkiEgoQU3Vic2NyaWJlUmVxdWVzdCKVAQoRU3Vic2NyaWJlUmVzcG9uc2USMgoGcmVwb3J0GAEgASgLMiAud2VmdC5jb2xsZWN0aW9uLnYxLlN0b3JlZFJlcG9ydEgAEjEKCWNhdWdodF91cBgCIAEoCzIcLndlZnQuY29sbGVjdGlvbi52MS5DYXVnaHRVcEgAEhAKBm1pc3NlZBgDIAEoBEgAQgcKBWV2ZW50IqQBCgxTdG9yZWRSZXBvcnQSLQoGcmVwb3J0GAEgASgLMh0ud2VmdC5jb2xsZWN0aW9uLnYxLlJhd1JlcG9ydBIvCgtyZWNlaXZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYAyABKAQSDwoHcmVwbGljYRgEIAEoCRIRCglyZXBvcnRfaWQYBSABKAkiLQoIQ2F1Z2h0VXASDwoHcmVwbGljYRgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBCJpChJMaXN0UmVwb3J0c1JlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKE0xpc3RSZXBvcnRzUmVzcG9uc2USMAoGcmVwb3J0GAEgASgLMiAud2VmdC5jb2xsZWN0aW9uLnYxLlN0b3JlZFJlcG9ydCISChBHZXRTdGF0dXNSZXF1ZXN0Iq0CChFHZXRTdGF0dXNSZXNwb25zZRIWCg53aW5kb3dfcmVwb3J0cxgBIAEoBBIUCgx3aW5kb3dfYnl0ZXMYAiABKAQSEwoLc3Vic2NyaWJlcnMYAyABKA0SGAoQYWNjZXB0ZWRfcmVwb3J0cxgEIAEoBBIYChByZWplY3RlZF9yZXBvcnRzGAUgASgEEg8KB3JlcGxpY2EYBiABKAkSEAoIc2VxdWVuY2UYByABKAQSFwoPYmFja2xvZ19yZXBvcnRzGAggASgEEhUKDWJhY2tsb2dfYnl0ZXMYCSABKAQSGwoTYmFja2xvZ19saW1pdF9ieXRlcxgKIAEoBBIxCg1iYWNrbG9nX3NpbmNlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCpsCgxSZXBvcnRGb3JtYXQSHQoZUkVQT1JUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEh8KG1JFUE9SVF9GT1JNQVRfU0NPUEVfTVNHUEFDSxABEhwKGFJFUE9SVF9GT1JNQVRfU0NPUEVfSlNPThACKlYKC0NvbXByZXNzaW9uEhsKF0NPTVBSRVNTSU9OX1VOU1BFQ0lGSUVEEAASFAoQQ09NUFJFU1NJT05fTk9ORRABEhQKEENPTVBSRVNTSU9OX0daSVAQAjL8AgoRQ29sbGVjdGlvblNlcnZpY2USTwoGU3VibWl0EiEud2VmdC5jb2xsZWN0aW9uLnYxLlN1Ym1pdFJlcXVlc3QaIi53ZWZ0LmNvbGxlY3Rpb24udjEuU3VibWl0UmVzcG9uc2USWgoJU3Vic2NyaWJlEiQud2VmdC5jb2xsZWN0aW9uLnYxLlN1YnNjcmliZVJlcXVlc3QaJS53ZWZ0LmNvbGxlY3Rpb24udjEuU3Vic2NyaWJlUmVzcG9uc2UwARJgCgtMaXN0UmVwb3J0cxImLndlZnQuY29sbGVjdGlvbi52MS5MaXN0UmVwb3J0c1JlcXVlc3QaJy53ZWZ0LmNvbGxlY3Rpb24udjEuTGlzdFJlcG9ydHNSZXNwb25zZTABElgKCUdldFN0YXR1cxIkLndlZnQuY29sbGVjdGlvbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiUud2VmdC5jb2xsZWN0aW9uLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A report as its probe sent it.
@@ -87,6 +87,13 @@ export type SubmitResponse = Message<"weft.collection.v1.SubmitResponse"> & {
    * @generated from field: repeated string oversized_topologies = 1;
    */
   oversizedTopologies: string[];
+
+  /**
+   * The report's name for ever: 32 hexadecimal digits.
+   *
+   * @generated from field: string report_id = 2;
+   */
+  reportId: string;
 };
 
 /**
@@ -185,6 +192,13 @@ export type StoredReport = Message<"weft.collection.v1.StoredReport"> & {
    * @generated from field: string replica = 4;
    */
   replica: string;
+
+  /**
+   * The report's name for ever, whichever replica has it: 32 hexadecimal digits.
+   *
+   * @generated from field: string report_id = 5;
+   */
+  reportId: string;
 };
 
 /**
@@ -234,7 +248,7 @@ export type ListReportsRequest = Message<"weft.collection.v1.ListReportsRequest"
   from?: Timestamp | undefined;
 
   /**
-   * The last moment, exclusive; at most 24 h after `from`.
+   * The last moment, exclusive.
    *
    * @generated from field: google.protobuf.Timestamp until = 2;
    */
@@ -333,6 +347,34 @@ export type GetStatusResponse = Message<"weft.collection.v1.GetStatusResponse"> 
    * @generated from field: uint64 sequence = 7;
    */
   sequence: bigint;
+
+  /**
+   * Reports of all organisations in this replica's log that the stores do not have yet.
+   *
+   * @generated from field: uint64 backlog_reports = 8;
+   */
+  backlogReports: bigint;
+
+  /**
+   * Their bytes in the log.
+   *
+   * @generated from field: uint64 backlog_bytes = 9;
+   */
+  backlogBytes: bigint;
+
+  /**
+   * The backlog at which new reports are refused, in bytes.
+   *
+   * @generated from field: uint64 backlog_limit_bytes = 10;
+   */
+  backlogLimitBytes: bigint;
+
+  /**
+   * When the oldest of them was accepted; absent if there are none.
+   *
+   * @generated from field: google.protobuf.Timestamp backlog_since = 11;
+   */
+  backlogSince?: Timestamp | undefined;
 };
 
 /**
@@ -417,7 +459,7 @@ export const CompressionSchema: GenEnum<Compression> = /*@__PURE__*/
  */
 export const CollectionService: GenService<{
   /**
-   * Takes one report. When it answers OK the report is validated and kept.
+   * Takes one report. When it answers OK the report is validated and on disk, as the sync policy of the replica says.
    * INVALID_ARGUMENT: the bytes are not a report; the message says where and why. OUT_OF_RANGE: larger than the limits.
    * RESOURCE_EXHAUSTED: too busy, or the backlog is full; try again later. Needs PERMISSION_REPORT.
    *
@@ -440,7 +482,9 @@ export const CollectionService: GenService<{
     output: typeof SubscribeResponseSchema;
   },
   /**
-   * Streams the stored reports with from <= received_at < until, oldest first. For query; needs PERMISSION_VIEW.
+   * Streams the reports that this replica holds in its log with from <= received_at < until, in order of arrival: all that
+   * the stores do not have yet, and some that they have. Together with the stores, read after this, that is every report
+   * that the replica ever acknowledged; a report that is in both has one `report_id`. For query; needs PERMISSION_VIEW.
    *
    * @generated from rpc weft.collection.v1.CollectionService.ListReports
    */
