@@ -31,6 +31,7 @@ package! {
     controls "weft.controls.v1"
     pipes "weft.pipes.v1"
     query "weft.query.v1"
+    storage "weft.storage.v1"
     tenant "weft.tenant.v1"
     users "weft.users.v1"
 }

@@ -22,11 +22,13 @@ fn allowed(name: &str) -> Vec<&'static str> {
         "client" => vec!["proto"],
         "runtime" => vec!["client", "proto"],
         "weft" => {
-            let mut all = vec!["runtime", "client", "proto", "probe"];
+            let mut all = vec!["runtime", "client", "proto", "probe", "stores"];
             all.extend(SERVICES);
             all
         }
-        "tests" => vec!["client", "proto", "report"],
+        "tests" => vec!["client", "proto", "report", "runtime", "stores"],
+        "stores" => vec!["proto", "runtime"],
+        "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],
         _ => vec![],
     }

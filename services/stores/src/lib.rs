@@ -1,0 +1,22 @@
+//! Where reports are kept and announced: objects, the index that finds them, and shortcuts to whoever watches.
+//!
+//! ```text
+//! collection ──put──▶ Objects   blocks of reports, several organisations in one object
+//!            ──put──▶ Index     which blocks an organisation has in which hour; written after the object
+//!            ─publish▶ Shortcuts "this report came": wakes watchers at once
+//! query      ◀─────── all three
+//! ```
+//!
+//! Each is a struct over one of several backends, chosen by URL. All backends pass the same suite.
+//!
+//! **Invariant:** what an organisation reads, it reads through its rows of the index, and every block says whose it is.
+
+mod error;
+mod index;
+mod objects;
+mod shortcuts;
+
+pub use error::{OpenError, StoreError};
+pub use index::{Hour, Index, IndexEntry, MAX_SPAN};
+pub use objects::{ObjectInfo, Objects};
+pub use shortcuts::{Shortcut, ShortcutStream, Shortcuts};
