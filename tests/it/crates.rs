@@ -27,7 +27,7 @@ fn allowed(name: &str) -> Vec<&'static str> {
             all
         }
         "tests" => vec!["client", "proto", "report", "runtime", "stores"],
-        "stores" => vec!["proto", "runtime"],
+        "stores" => vec!["client", "proto", "runtime"],
         "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],
         _ => vec![],

@@ -11,6 +11,7 @@
 //!
 //! **Invariant:** what an organisation reads, it reads through its rows of the index, and every block says whose it is.
 
+pub mod archive;
 mod error;
 mod index;
 mod objects;
