@@ -2,10 +2,13 @@
 
 mod controls;
 mod crates;
+mod fault_proxy;
 mod help;
 mod hostile;
 mod recorded;
+mod servers;
 mod tenants;
+mod throttle;
 mod views;
 mod whole_process;
 

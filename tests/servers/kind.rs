@@ -1,0 +1,123 @@
+//! How each server is started, and how one sees that it is ready.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::port::Port;
+
+const ACCESS_KEY: &str = "test";
+const SECRET_KEY: &str = "testtest";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    S3sFs,
+    Moto,
+    Dynoxide,
+    Nats,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::S3sFs => "s3s-fs",
+            Kind::Moto => "moto",
+            Kind::Dynoxide => "dynoxide",
+            Kind::Nats => "nats-server",
+        }
+    }
+
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Kind::Nats => "nats",
+            _ => "http",
+        }
+    }
+
+    pub(super) fn command(self, port: &Port, admin: &Port, data: &Path) -> anyhow::Result<Command> {
+        let number = port.number().to_string();
+        let host = "127.0.0.1";
+        let mut command = match self {
+            // Its own script names the folder that it was installed in, and would not survive a copy.
+            Kind::Moto => Command::new(tool("moto/bin/python")?),
+            _ => Command::new(tool(&format!("bin/{}", self.name()))?),
+        };
+        match self {
+            Kind::S3sFs => command
+                .env("RUST_LOG", "info")
+                .args(["--host", host, "--port", &number])
+                .args(["--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY])
+                .arg(data),
+            Kind::Moto => command.args(["-m", "moto.server", "-H", host, "-p", &number]),
+            Kind::Dynoxide => command
+                .args(["serve", "--host", host, "--port", &number, "--db-path"])
+                .arg(data.join("dynoxide.db")),
+            Kind::Nats => command
+                .args(["-a", host, "-p", &number])
+                .args(["-m", &admin.number().to_string(), "-js", "-sd"])
+                .arg(data),
+        };
+        Ok(command)
+    }
+
+    /// Where it answers with 200, or s3s-fs with a refusal, once it is ready.
+    pub(super) fn health(self, port: &Port, admin: &Port) -> (String, &'static str) {
+        match self {
+            Kind::S3sFs | Kind::Dynoxide => (port.address(), "/"),
+            Kind::Moto => (port.address(), "/moto-api/"),
+            Kind::Nats => (admin.address(), "/healthz"),
+        }
+    }
+
+    pub(super) fn is_ready(self, status: u16) -> bool {
+        status == if self == Kind::S3sFs { 403 } else { 200 }
+    }
+
+    pub(super) fn env(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Kind::Nats => &[],
+            _ => &[
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+                ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+                ("AWS_REGION", "us-east-1"),
+                // Else a client without a credential waits for a metadata service that is not there.
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+            ],
+        }
+    }
+}
+
+/// Something that `.ci/install` installed: in `target/tools`, or where `WEFT_TOOLS` says.
+fn tool(path: &str) -> anyhow::Result<PathBuf> {
+    let folder = match std::env::var_os("WEFT_TOOLS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"),
+    };
+    tool_in(&folder, path)
+}
+
+fn tool_in(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
+    let tool = folder.join(path);
+    if !tool.exists() {
+        bail!("{} is missing: run `.ci/install` first", tool.display());
+    }
+    Ok(tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_server_is_an_error_that_says_what_to_do() -> anyhow::Result<()> {
+        let empty = tempfile::TempDir::new()?;
+        let missing = tool_in(empty.path(), "bin/nats-server");
+        let error = missing.expect_err("an empty folder has no server");
+        assert!(
+            error.to_string().ends_with("run `.ci/install` first"),
+            "{error}"
+        );
+        Ok(())
+    }
+}
