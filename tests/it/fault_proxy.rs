@@ -37,11 +37,12 @@ async fn say(stream: &mut TcpStream, word: &str) -> anyhow::Result<String> {
 }
 
 /// What still comes until the connection ends.
-async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+async fn rest(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
     let mut rest = Vec::new();
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
     // A reset is an end as well.
-    let _ = stream.read_to_end(&mut rest).await;
-    rest
+    let _ = ended.context("the connection did not end")?;
+    Ok(rest)
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn a_server_that_is_away_ends_the_connection() -> anyhow::Result<()> {
     let nobody = tests::Port::reserve()?;
     let proxy = FaultProxy::start(&nobody.address()).await?;
     let mut stream = TcpStream::connect(proxy.address()).await?;
-    assert!(rest(&mut stream).await.is_empty());
+    assert!(rest(&mut stream).await?.is_empty());
     Ok(())
 }
 
@@ -93,7 +94,7 @@ async fn a_cut_ends_connections_and_refuses_new_ones() -> anyhow::Result<()> {
     assert_eq!(say(&mut stream, "hello").await?, "hello");
 
     proxy.set(Fault::Cut).await?;
-    assert!(rest(&mut stream).await.is_empty());
+    assert!(rest(&mut stream).await?.is_empty());
     for _ in 0..3 {
         let refused = TcpStream::connect(proxy.address()).await;
         let refused = refused.expect_err("nobody listens");
@@ -125,7 +126,7 @@ async fn a_black_hole_takes_everything_and_answers_nothing() -> anyhow::Result<(
     // The connections end with the fault, and nothing came on them till then.
     proxy.set(Fault::None).await?;
     for stream in [&mut old, &mut new] {
-        assert!(rest(stream).await.is_empty());
+        assert!(rest(stream).await?.is_empty());
     }
     let mut stream = TcpStream::connect(proxy.address()).await?;
     assert_eq!(say(&mut stream, "again").await?, "again");
