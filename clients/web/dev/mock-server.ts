@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
 import { ControlsService } from '../src/gen/weft/controls/v1/controls_pb'
 import { PipesService } from '../src/gen/weft/pipes/v1/pipes_pb'
@@ -12,6 +12,8 @@ import {
 import type { NodeSummary, Selection } from '../src/gen/weft/query/v1/topology_pb'
 import { UsersService } from '../src/gen/weft/users/v1/users_pb'
 import { compile, matches, prepare } from '../src/worker/search'
+import { History } from './history'
+import { Playhead } from './playhead'
 import { Renderer } from './render'
 import { FakePipe } from './terminals'
 import { DEFINITIONS, type Options } from './topologies'
@@ -34,6 +36,8 @@ interface Watch {
 export class Mock {
   private readonly world: World
   private readonly renderer: Renderer
+  private readonly history: History
+  private readonly past: Renderer
   private readonly watches = new Map<string, Watch>()
   private readonly pipes = new Map<string, FakePipe>()
   private lastStep = 0
@@ -42,6 +46,24 @@ export class Mock {
   constructor(name: string) {
     this.world = new World(SIZES[name] ?? SIZES.medium)
     this.renderer = new Renderer(this.world)
+    const hosts = [...this.world.entities.values()].filter((entity) => entity.kind === 'host')
+    this.history = new History(
+      this.world,
+      hosts.map((host) => host.id),
+      Date.now(),
+    )
+    this.past = new Renderer(this.world)
+  }
+
+  private rendererAt(moment: number | null): Renderer {
+    if (moment === null) return this.renderer
+    this.past.world = this.history.at(moment)
+    return this.past
+  }
+
+  private rendererOf(selection: Selection | undefined): Renderer {
+    const at = selection?.at && timestampMs(selection.at)
+    return this.rendererAt(at !== undefined && at < Date.now() - 1000 ? at : null)
   }
 
   /** The world moves only while someone looks. */
@@ -54,28 +76,28 @@ export class Mock {
 
   readonly routes = (router: ConnectRouter): void => {
     router.service(QueryService, {
-      listTopologies: (request) => ({ topologies: this.renderer.topologies(optionsOf(request.selection)) }),
+      listTopologies: (request) => ({
+        topologies: this.rendererOf(request.selection).topologies(optionsOf(request.selection)),
+      }),
       getTopology: (request) => {
-        const nodes = this.renderer.topology(request.topologyId, optionsOf(request.selection))
+        const options = optionsOf(request.selection)
+        const nodes = this.rendererOf(request.selection).topology(request.topologyId, options)
         if (!nodes) throw new ConnectError('no such topology', Code.NotFound)
         return { nodes: [...nodes.values()] }
       },
       getNode: (request) => {
-        const node = this.renderer.details(request.topologyId, request.nodeId, optionsOf(request.selection))
+        const options = optionsOf(request.selection)
+        const node = this.rendererOf(request.selection).details(request.topologyId, request.nodeId, options)
         if (!node) throw new ConnectError('no such node', Code.NotFound)
         return { node }
       },
-      search: (request) => this.search(request.query, optionsOf(request.selection)),
+      search: (request) => this.search(request.query, request.selection),
       getTimeline: (request) => {
-        const from = Number(request.from?.seconds ?? 0) * 1000
-        const until = Number(request.until?.seconds ?? 0) * 1000
-        const spans = request.spans || 200
+        const from = request.from ? timestampMs(request.from) : 0
+        const until = request.until ? timestampMs(request.until) : 0
         return {
-          spans: Array.from({ length: spans }, (_, i) => ({
-            from: timestampFromMs(from + ((until - from) * i) / spans),
-            reports: i % 41 === 3 ? 0 : 18 + Math.round(6 * Math.sin(i / 9)),
-            hosts: this.world.size.hosts,
-          })),
+          spans: this.history.spans(from, until, request.spans || 200),
+          warnings: this.history.warnings(from),
         }
       },
       watch: (request, context) => this.watch(request.scope, context.signal),
@@ -147,9 +169,11 @@ export class Mock {
     return { result: {} }
   }
 
-  private search(text: string, options: Options) {
+  private search(text: string, selection: Selection | undefined) {
+    const options = optionsOf(selection)
+    const renderer = this.rendererOf(selection)
     const topologies = DEFINITIONS.map((definition) => {
-      const nodes = [...this.renderer.topology(definition.id, options)!.values()]
+      const nodes = [...renderer.topology(definition.id, options)!.values()]
       const prepared = nodes.map((node) => prepare(node))
       const query = compile(
         text,
@@ -172,15 +196,20 @@ export class Mock {
     let shown = new Map<string, NodeSummary>()
     let list = ''
     let sentAt = Date.now()
+    let playhead = new Playhead(first)
     try {
       while (!signal.aborted) {
         this.advance()
         const reset = number !== watch.number
         number = watch.number
         const scope = watch.scope
+        if (reset) playhead = new Playhead(scope)
+        const past = playhead.past()
+        const renderer = this.rendererAt(past)
+        const at = timestampFromMs(Math.floor(past ?? Date.now()))
         const options = optionsOf(scope?.selection)
         const events: WatchResponse['event'][] = []
-        const topologies = this.renderer.topologies(options)
+        const topologies = renderer.topologies(options)
         const nextList = JSON.stringify(
           topologies.map((one) => [one.id, one.stats?.nodes, one.stats?.edges, one.stats?.filteredNodes]),
         )
@@ -190,7 +219,7 @@ export class Mock {
             value: create(QueryService.method.listTopologies.output, { topologies }),
           })
         list = nextList
-        const nodes = scope?.topologyId ? this.renderer.topology(scope.topologyId, options) : undefined
+        const nodes = scope?.topologyId ? renderer.topology(scope.topologyId, options) : undefined
         if (scope?.topologyId && !nodes) throw new ConnectError('no such topology', Code.NotFound)
         if (nodes) {
           const old = reset ? new Map<string, NodeSummary>() : shown
@@ -205,23 +234,22 @@ export class Mock {
                 added,
                 updated,
                 removedIds,
-                at: timestampFromMs(
-                  scope?.selection?.at ? Number(scope.selection.at.seconds) * 1000 : Date.now(),
-                ),
+                at,
+                warnings: past === null ? [] : this.history.warnings(past),
               }),
             })
           }
           shown = nodes
         }
         for (const watched of scope?.nodes ?? []) {
-          const details = this.renderer.details(watched.topologyId, watched.nodeId, options)
+          const details = renderer.details(watched.topologyId, watched.nodeId, options)
           events.push({ case: 'node', value: { $typeName: 'weft.query.v1.NodeChanged', watched, details } })
         }
         for (const event of events) yield send(event)
         if (events.length > 0) sentAt = Date.now()
         else if (Date.now() - sentAt > HEARTBEAT_MS) {
           sentAt = Date.now()
-          yield send({ case: 'heartbeat', value: { $typeName: 'weft.query.v1.Heartbeat' } })
+          yield send({ case: 'heartbeat', value: { $typeName: 'weft.query.v1.Heartbeat', at } })
         }
         const until = Date.now() + 1000
         while (Date.now() < until && watch.number === number && !signal.aborted) await delay(40)

@@ -13,13 +13,13 @@ import {
   TopologySchema,
 } from '../src/gen/weft/query/v1/topology_pb'
 import { DEFINITIONS, type Definition, type Options, radio } from './topologies'
-import type { Entity, Kind, World } from './world'
+import type { Entity, Kind, Picture } from './world'
 
 export class Renderer {
   private readonly adjacency = new Map<string, { structure: number; edges: Map<string, Set<string>> }>()
   private readonly nodes = new Map<string, { rev: number; edges: string; node: NodeSummary }>()
 
-  constructor(readonly world: World) {}
+  constructor(public world: Picture) {}
 
   topologies(options: Options): Topology[] {
     return DEFINITIONS.map((definition) => {
@@ -219,7 +219,7 @@ export class Renderer {
   private metrics(entity: Entity, detailed: boolean): Metric[] {
     const samples = (value: number) => {
       if (!detailed) return []
-      const now = Math.floor(Date.now() / 1000) * 1000
+      const now = Math.floor((this.world.at ?? Date.now()) / 1000) * 1000
       return Array.from({ length: 60 }, (_, i) => ({
         date: timestampFromMs(now - (59 - i) * 1000),
         value: value * (0.85 + 0.15 * Math.sin(i / 5 + entity.memory) + 0.05 * Math.sin(i * 1.7)),
@@ -296,7 +296,8 @@ export class Renderer {
     const callers = [...edges].filter(([, targets]) => targets.has(nodeId)).map(([id]) => id)
     return create(NodeDetailsSchema, {
       summary: this.summary(entity, [...(edges.get(nodeId) ?? [])], true),
-      controls: this.controls(entity),
+      // What can be done can be done now.
+      controls: this.world.at === undefined ? this.controls(entity) : [],
       incoming: { columns, connections: callers.filter((id) => this.world.entities.has(id)).map(connection) },
       outgoing: { columns, connections: [...(edges.get(nodeId) ?? [])].map(connection) },
       children: this.children(entity, options),

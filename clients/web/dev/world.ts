@@ -48,6 +48,17 @@ export interface Wire {
   port: number
 }
 
+/** What there is at one moment. */
+export interface Picture {
+  readonly entities: ReadonlyMap<string, Entity>
+  readonly places: ReadonlyMap<string, Place>
+  readonly wires: readonly Wire[]
+  /** Names what came, went or connected: equal only for equal structures. */
+  readonly structure: number
+  /** The moment; absent for now. */
+  readonly at?: number
+}
+
 export interface Size {
   hosts: number
   namespaces: number
@@ -63,7 +74,7 @@ export const SIZES: Record<string, Size> = {
   many: { hosts: 278, namespaces: 40, system: 24, replicas: 14 },
 }
 
-export class World {
+export class World implements Picture {
   readonly entities = new Map<string, Entity>()
   readonly places = new Map<string, Place>()
   wires: Wire[] = []
