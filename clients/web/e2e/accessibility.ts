@@ -66,6 +66,23 @@ export const accessibility: Scenario[] = themes.flatMap((dark): Scenario[] => {
       },
     },
     {
+      name: `axe: time strip, ${theme}`,
+      path: `/medium/#/pods?at=${new Date(Date.now() - 20 * 60_000).toISOString()}`,
+      dark,
+      run: async (desk) => {
+        await desk.waitForScene('pods')
+        const slider = desk.page.getByRole('slider', { name: 'Moment' })
+        await slider.focus()
+        await desk.page.keyboard.press(']')
+        await desk.byId('time-tip').getByText('1 host appeared').waitFor()
+        await check(desk)
+        await desk.page.getByRole('radio', { name: '6 hours' }).click()
+        await desk.page.getByRole('button', { name: 'Play' }).click()
+        await desk.byId('status').getByText('Playing').waitFor()
+        await check(desk)
+      },
+    },
+    {
       name: `axe: terminal, ${theme}`,
       path: '/few/#/containers',
       dark,

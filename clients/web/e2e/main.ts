@@ -10,6 +10,7 @@ import { Desk, type Scenario } from './desk'
 import { keyboard } from './keyboard'
 import { pages } from './pages'
 import { terminals } from './terminals'
+import { time } from './time'
 
 /** Runs all scenarios, or those whose names contain an argument. Returns the exit code. */
 export async function main(wanted: string[]): Promise<number> {
@@ -24,7 +25,7 @@ export async function main(wanted: string[]): Promise<number> {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: BROWSER_ARGS,
   })
-  const scenarios: Scenario[] = [...pages, ...keyboard, ...terminals, ...accessibility, ...budgets]
+  const scenarios: Scenario[] = [...pages, ...time, ...keyboard, ...terminals, ...accessibility, ...budgets]
   let failed = 0
   for (const scenario of scenarios) {
     if (wanted.length > 0 && !wanted.some((text) => scenario.name.includes(text))) continue

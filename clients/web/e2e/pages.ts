@@ -213,23 +213,4 @@ export const pages: Scenario[] = [
       desk.errors.length = 0
     },
   },
-  {
-    name: 'time: pause stands still, live goes on',
-    path: '/few/#/hosts',
-    run: async (desk) => {
-      await desk.live()
-      await desk.page.getByRole('button', { name: 'Pause' }).click()
-      await desk.byId('status').getByText('Paused').waitFor()
-      assert.match(desk.page.url(), /at=/)
-      await desk.page.getByRole('button', { name: 'Back to live' }).click()
-      await desk.live()
-      await desk.page.getByRole('button', { name: 'Time strip' }).click()
-      const slider = desk.page.getByRole('slider', { name: 'Moment' })
-      await slider.focus()
-      await desk.page.keyboard.press('ArrowLeft')
-      await desk.byId('status').getByText('Paused').waitFor()
-      await desk.page.keyboard.press('End')
-      await desk.live()
-    },
-  },
 ]

@@ -4,8 +4,10 @@ import { HUES } from '../shared/hue'
 import type { CardRef } from '../shared/messages'
 import { fullName } from '../shared/names'
 import { PSEUDO_HUE } from '../shared/scene'
+import { formatMoment } from '../shared/timeline'
 import { app, cardKey, navigate, pushCard, setTopology } from '../state/app'
 import { useStore } from '../state/store'
+import { serverNow } from '../state/time'
 import { Icon } from '../ui/icons'
 import { NodeIcon } from '../ui/NodeIcon'
 import css from './Card.module.css'
@@ -46,6 +48,7 @@ export function Card({ card, depth, onBack, onClose }: Props) {
   const known = useStore(app, (state) => cardKey(card) in state.details)
   const topologies = useStore(app, (state) => state.topologies)
   const current = useStore(app, (state) => state.address.topologyId)
+  const at = useStore(app, (state) => state.address.at)
   const last = useRef<DetailsView | null>(null)
   const title = useRef<HTMLHeadingElement>(null)
   if (details) last.current = details
@@ -96,7 +99,18 @@ export function Card({ card, depth, onBack, onClose }: Props) {
           </div>
         </div>
         {shown && shown.parents.length > 0 && <Parents parents={shown.parents} />}
-        {gone && <p className={css.note}>This node is gone. What you see is what was last known.</p>}
+        {gone && (
+          <p className={css.note}>
+            {at === null
+              ? 'This node is gone. What you see is what was last known.'
+              : shown
+                ? `This node was not there at ${formatMoment(at, serverNow())}. What you see is from another moment.`
+                : `This node was not there at ${formatMoment(at, serverNow())}.`}
+          </p>
+        )}
+        {shown && !gone && at !== null && (
+          <p className={css.past}>As of {formatMoment(at, serverNow())}. Controls act on the present only.</p>
+        )}
         {!gone && shown?.stale && (
           <p className={css.note}>Its probe is late. What you see is what was last known.</p>
         )}

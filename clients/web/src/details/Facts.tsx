@@ -1,6 +1,8 @@
 import { useState } from 'react'
 import type { FactView } from '../shared/details'
 import { formatFact, fullFact } from '../shared/format'
+import { app } from '../state/app'
+import { useStore } from '../state/store'
 import { useNow } from '../ui/clock'
 import card from './Card.module.css'
 import css from './Facts.module.css'
@@ -31,7 +33,9 @@ function Value({ fact, now }: { fact: FactView; now: number }) {
 
 export function Facts({ facts }: { facts: FactView[] }) {
   const [all, setAll] = useState(false)
-  const now = useNow(10_000)
+  const at = useStore(app, (state) => state.address.at)
+  const present = useNow(10_000)
+  const now = at ?? present
   const important = facts.filter((fact) => fact.priority < IMPORTANT)
   const shown = all || important.length === 0 ? facts : important
   return (

@@ -12,6 +12,10 @@ export interface PageScope {
   options: Record<string, string[]>
   /** Milliseconds since 1970, or null for now. */
   at: number | null
+  /** Seconds of history per second from that moment on; 0 stands still. */
+  speed: number
+  /** Counts the changes of moment and speed. While it stays, the shown moment does, however far it was played. */
+  jump: number
   cards: CardRef[]
 }
 
@@ -72,8 +76,18 @@ export interface UserView {
   permissions: number[] | null
 }
 
+export interface Span {
+  from: number
+  /** 0 is a hole. */
+  reports: number
+  hosts: number
+  appeared: number
+  vanished: number
+}
+
 export interface TimelineView {
-  spans: { from: number; reports: number; hosts: number }[]
+  spans: Span[]
+  warnings: string[]
 }
 
 export type Connection =
@@ -187,6 +201,8 @@ export type FromWorker =
   | { type: 'details'; card: CardRef; details: DetailsView | null }
   | { type: 'hits'; query: string; hits: Record<string, number> }
   | { type: 'data'; receivedAt: number }
+  /** The moment that is shown, of the scope with this jump; `live` if that scope asked for the present. */
+  | { type: 'moment'; at: number; receivedAt: number; jump: number; live: boolean }
   | { type: 'reply'; id: number; ok: true; value: unknown }
   | { type: 'reply'; id: number; ok: false; error: string; code: string }
   | { type: 'pipe'; pipeId: string; event: PipeEvent }

@@ -10,7 +10,7 @@ import type {
   UserView,
 } from '../shared/messages'
 import { type Address, formatAddress, parseAddress } from './address'
-import { Backend } from './backend'
+import { Backend, CallError } from './backend'
 import { Store } from './store'
 import { firstTopology, rootOf } from './topologies'
 
@@ -21,6 +21,11 @@ export interface Terminal {
   resizeControl: string
   probeId: string
   nodeId: string
+}
+
+export interface Playback {
+  from: number
+  speed: number
 }
 
 export interface AppState {
@@ -39,6 +44,14 @@ export interface AppState {
   /** Since when the picture stands still although the server only knows now. */
   frozenAt: number | null
   timeStrip: boolean
+  /** History is being played; the address follows. */
+  playback: Playback | null
+  /** Seconds of history per second, for the next time it is played. */
+  playSpeed: number
+  /** The moment that the server says it shows; null until it answered for the present choice. */
+  shown: { at: number; receivedAt: number } | null
+  /** How far the server's clock is ahead of this one. */
+  skew: number
   user: UserView | null
   terminals: Terminal[]
   frontTerminal: string
@@ -62,7 +75,12 @@ export const app = new Store<AppState>({
   receivedAt: 0,
   history: null,
   frozenAt: null,
-  timeStrip: false,
+  // A link to a past moment also shows where in time it is.
+  timeStrip: parseAddress(window.location.hash).at !== null,
+  playback: null,
+  playSpeed: 10,
+  shown: null,
+  skew: 0,
   user: null,
   terminals: [],
   frontTerminal: '',
@@ -92,9 +110,23 @@ function receive(message: FromWorker): void {
       return app.set({ details: { ...app.get().details, [cardKey(message.card)]: message.details } })
     case 'hits':
       return app.set({ hits: message.hits })
+    case 'moment':
+      return receiveMoment(message.at, message.receivedAt, message.jump, message.live)
     case 'data':
       return app.get().frozenAt === null ? app.set({ receivedAt: message.receivedAt }) : undefined
   }
+}
+
+/** Differences below this are the way of the data, not of the clocks. */
+const SKEW_FROM_MS = 15_000
+let ahead = Number.NEGATIVE_INFINITY
+
+function receiveMoment(at: number, receivedAt: number, of: number, live: boolean): void {
+  if (of !== jump) return
+  // A live picture may be old when nothing changes, but never from the future.
+  if (live) ahead = Math.max(ahead, at - receivedAt)
+  const skew = Math.abs(ahead) < SKEW_FROM_MS || !Number.isFinite(ahead) ? 0 : ahead
+  app.set({ shown: { at, receivedAt }, skew })
 }
 
 /** The metric that fills nodes now. */
@@ -105,15 +137,25 @@ export function shownMetric(state: AppState): string {
 
 let postedScope = ''
 let postedView = ''
+let postedMoment = ''
+let jump = 0
 
 /** Tells the worker what the page shows, if that has changed. */
 function post(): void {
   const state = app.get()
-  const { address } = state
+  const { address, playback } = state
+  const moment = playback ? `${playback.from} ${playback.speed}` : String(address.at)
+  if (moment !== postedMoment) {
+    postedMoment = moment
+    jump++
+    app.set({ shown: null })
+  }
   const scope: PageScope = {
     topologyId: address.topologyId,
     options: address.options,
-    at: address.at,
+    at: playback ? playback.from : address.at,
+    speed: playback?.speed ?? 0,
+    jump,
     cards: address.cards,
   }
   const scopeText = JSON.stringify(scope)
@@ -141,22 +183,44 @@ function show(address: Address): void {
     JSON.stringify(before.address.options) !== JSON.stringify(address.options)
   if (elsewhere) freeze(false)
   const other = before.address.topologyId !== address.topologyId
+  // Going elsewhere in time by other means ends the playing.
+  const playback = before.address.at === address.at ? before.playback : null
   const keys = new Set(address.cards.map(cardKey))
   app.set({
     address,
+    playback,
     details: Object.fromEntries(Object.entries(before.details).filter(([key]) => keys.has(key))),
     ...(other ? { table: null, cursor: '' } : {}),
   })
   post()
 }
 
-/** Changes the address. `replace` for what is not worth a step back, such as a key stroke in the search. */
-export function navigate(part: Partial<Address>, how: 'push' | 'replace' = 'push'): void {
-  const address = { ...app.get().address, ...part }
-  const hash = formatAddress(address)
+const URL_LATER_MS = 400
+let urlTimer = 0
+
+function writeUrl(how: 'push' | 'replace'): void {
+  clearTimeout(urlTimer)
+  urlTimer = 0
+  const hash = formatAddress(app.get().address)
   if (hash !== window.location.hash)
     window.history[how === 'push' ? 'pushState' : 'replaceState'](null, '', hash)
-  show(address)
+}
+
+/** Browsers refuse addresses that change many times a second. */
+export function writeUrlLater(): void {
+  if (urlTimer === 0) urlTimer = window.setTimeout(() => writeUrl('replace'), URL_LATER_MS)
+}
+
+/**
+ * Changes the address. `replace` for what is not worth a step back, such as a key stroke in the search; `later` also for
+ * what changes many times a second.
+ */
+export function navigate(part: Partial<Address>, how: 'push' | 'replace' | 'later' = 'push'): void {
+  // A step back must lead to where the last changes ended.
+  if (how === 'push' && urlTimer !== 0) writeUrl('replace')
+  show({ ...app.get().address, ...part })
+  if (how === 'later') writeUrlLater()
+  else writeUrl(how)
 }
 
 export function setTopology(topologyId: string): void {
@@ -198,14 +262,24 @@ export function freeze(frozen: boolean): void {
   backend.send({ type: 'freeze', frozen })
 }
 
-export function pause(): void {
-  if (app.get().history) navigate({ at: Date.now() })
-  else freeze(true)
+/** Plays history from a moment, or stands still. */
+export function setPlayback(playback: Playback | null): void {
+  app.set({ playback })
+  post()
 }
 
-export function goLive(): void {
-  freeze(false)
-  if (app.get().address.at !== null) navigate({ at: null })
+const ASK_AGAIN_MS = 10_000
+
+/** Whether the server knows the past. */
+async function askForHistory(): Promise<void> {
+  const now = Date.now()
+  try {
+    await backend.call({ method: 'timeline', from: now - 60_000, until: now, spans: 1 })
+    app.set({ history: true })
+  } catch (error) {
+    if (error instanceof CallError && error.code === 'Unimplemented') app.set({ history: false })
+    else setTimeout(() => void askForHistory(), ASK_AGAIN_MS)
+  }
 }
 
 export function start(): void {
@@ -215,11 +289,7 @@ export function start(): void {
     backend.send({ type: 'visible', visible: document.visibilityState === 'visible' })
   })
   post()
-  const now = Date.now()
-  backend
-    .call({ method: 'timeline', from: now - 60_000, until: now, spans: 1 })
-    .then(() => app.set({ history: true }))
-    .catch(() => app.set({ history: false }))
+  void askForHistory()
   backend
     .call<UserView>({ method: 'user' })
     .then((user) => app.set({ user }))

@@ -81,6 +81,7 @@ export function App() {
     app,
     (state) => (state.summary?.nodes ?? 0) === 0 || state.summary?.topologyId !== state.address.topologyId,
   )
+  const waiting = useStore(app, (state) => state.address.at !== null && state.shown === null)
   const wide = useWidth() > 760
   const right = hasCards && wide ? CARD_ROOM : MARGIN
   useEffect(() => {
@@ -96,7 +97,7 @@ export function App() {
         <Sidebar />
         <TopBar />
         <main className={css.main}>
-          <div className={css.stage}>
+          <div className={css.stage} data-waiting={waiting || undefined}>
             {view === 'map' ? (
               <MapView insets={insets} />
             ) : (

@@ -5,6 +5,7 @@ import { app, backend, navigate, setTopology } from '../state/app'
 import { tidy } from '../state/pins'
 import { useStore } from '../state/store'
 import { toggleTheme } from '../state/theme'
+import { goLive, pause, togglePlay } from '../state/time'
 import { offered } from '../state/topologies'
 import css from './CommandPalette.module.css'
 import dialog from './Dialog.module.css'
@@ -40,6 +41,7 @@ function commands(): Item[] {
     ...(summary?.groupings ?? []).map((one) =>
       item(`Group by ${one.label}`, 'Groups', () => navigate({ groupBy: one.id })),
     ),
+    ...timeCommands(item),
     item('Tidy up the map', 'Action', tidy),
     item('Switch between light and dark', 'Action', toggleTheme),
     item('Download the table as CSV', 'Action', () => {
@@ -53,6 +55,20 @@ function commands(): Item[] {
       () => void navigator.clipboard?.writeText(window.location.href),
     ),
     item('Help and keys', 'Action', () => app.set({ dialog: 'help' })),
+  ]
+}
+
+function timeCommands(item: (label: string, detail: string, act: () => void) => Item): Item[] {
+  const { address, history, playback, frozenAt } = app.get()
+  const past = address.at !== null || frozenAt !== null
+  return [
+    past ? item('Back to live', 'Time', () => goLive()) : item('Pause', 'Time', pause),
+    ...(history
+      ? [item('Show or hide the time strip', 'Time', () => app.set({ timeStrip: !app.get().timeStrip }))]
+      : []),
+    ...(address.at !== null && history
+      ? [item(playback ? 'Hold this moment' : 'Play from here', 'Time', togglePlay)]
+      : []),
   ]
 }
 

@@ -1,20 +1,11 @@
-import type { ReactNode } from 'react'
 import { fullName } from '../shared/names'
-import { app, backend, goLive, navigate } from '../state/app'
+import { formatMoment } from '../shared/timeline'
+import { app, backend, navigate } from '../state/app'
 import { useStore } from '../state/store'
+import { goLive, serverNow } from '../state/time'
 import css from './Empty.module.css'
-import { Mark } from './Mark'
-
-function Panel({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) {
-  return (
-    <div className={css.empty} data-testid="empty">
-      <Mark size={34} />
-      <h2>{title}</h2>
-      {children}
-      {actions && <div className={css.actions}>{actions}</div>}
-    </div>
-  )
-}
+import { NoReports } from './NoReports'
+import { Panel } from './Panel'
 
 function Filtered({ name }: { name: string }) {
   const chips = useStore(app, (state) => state.address.chips)
@@ -82,7 +73,7 @@ export function Empty() {
       <Panel
         title="This moment is not kept"
         actions={
-          <button type="button" onClick={goLive}>
+          <button type="button" onClick={() => goLive()}>
             Back to now
           </button>
         }
@@ -133,9 +124,10 @@ export function Empty() {
   }
   if ((summary?.nodes ?? 0) > 0) return null
   if ((summary?.hidden ?? 0) > 0 || (topology?.filtered ?? 0) > 0) return <Filtered name={name} />
+  if (nowhere && at !== null) return <NoReports at={at} />
   if (nowhere) {
     return (
-      <Panel title={at === null ? 'Nothing reports yet' : 'Nothing reported then'}>
+      <Panel title="Nothing reports yet">
         <p>Start a probe and point it here; what it sees appears within seconds.</p>
         <pre>scope launch {window.location.host}</pre>
         <p>If probes are running, check that they reach this address and that their token is right.</p>
@@ -143,8 +135,11 @@ export function Empty() {
     )
   }
   return (
-    <Panel title={`No ${name.toLowerCase()}`}>
-      <p>No probe has reported any. Other topologies on the left have something to show.</p>
+    <Panel title={`No ${name.toLowerCase()}${at === null ? '' : ` at ${formatMoment(at, serverNow())}`}`}>
+      <p>
+        No probe {at === null ? 'has reported' : 'reported'} any. Other topologies on the left have something
+        to show.
+      </p>
     </Panel>
   )
 }

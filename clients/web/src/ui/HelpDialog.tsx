@@ -32,6 +32,17 @@ const KEYS: [string, [string[], string][]][] = [
       [['Shift', '←'], 'Pan'],
     ],
   ],
+  [
+    'In the time strip',
+    [
+      [['←', '→'], 'Step; with Shift a tenth of what is shown'],
+      [['Home'], 'Its beginning'],
+      [['End'], 'Back to live'],
+      [['Space'], 'Play, or hold the moment'],
+      [['[', ']'], 'To the change of hosts before and after'],
+      [['+', '−'], 'Show less or more time'],
+    ],
+  ],
 ]
 
 const SEARCH: [string, string][] = [

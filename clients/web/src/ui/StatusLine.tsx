@@ -1,15 +1,17 @@
 import { formatAge, formatCount } from '../shared/format'
 import type { Connection } from '../shared/messages'
+import { formatMoment } from '../shared/timeline'
 import { app, backend } from '../state/app'
 import { useStore } from '../state/store'
+import { serverNow } from '../state/time'
 import { useNow } from './clock'
-import { Icon } from './icons'
 import css from './StatusLine.module.css'
+import { Warnings } from './Warnings'
 
-function describe(connection: Connection, now: number, paused: boolean): { tone: string; text: string } {
+function describe(connection: Connection, now: number, past: string): { tone: string; text: string } {
   switch (connection.state) {
     case 'live':
-      return paused ? { tone: 'past', text: 'Paused' } : { tone: 'live', text: 'Live' }
+      return past === '' ? { tone: 'live', text: 'Live' } : { tone: 'past', text: past }
     case 'connecting':
       return { tone: 'wait', text: 'Connecting…' }
     case 'reconnecting': {
@@ -29,9 +31,12 @@ function describe(connection: Connection, now: number, paused: boolean): { tone:
 
 function State() {
   const connection = useStore(app, (state) => state.connection)
-  const paused = useStore(app, (state) => state.address.at !== null || state.frozenAt !== null)
+  const past = useStore(app, (state) => {
+    if (state.playback) return `Playing ${state.playback.speed}×`
+    return state.address.at !== null || state.frozenAt !== null ? 'Paused' : ''
+  })
   const now = useNow()
-  const { tone, text } = describe(connection, now, paused)
+  const { tone, text } = describe(connection, now, past)
   return (
     <>
       <span className={css.state} data-tone={tone}>
@@ -53,12 +58,10 @@ function State() {
 function Age() {
   const summary = useStore(app, (state) => state.summary)
   const receivedAt = useStore(app, (state) => state.receivedAt)
-  const at = useStore(app, (state) => state.address.at)
-  const frozenAt = useStore(app, (state) => state.frozenAt)
+  const moment = useStore(app, (state) => state.address.at ?? state.frozenAt)
   const now = useNow()
   if (!summary?.loaded || receivedAt === 0) return null
-  if (at !== null && summary.at > 0) return <span>as of {new Date(summary.at).toLocaleTimeString()}</span>
-  if (frozenAt !== null) return <span>as of {new Date(frozenAt).toLocaleTimeString()}</span>
+  if (moment !== null) return <span>as of {formatMoment(moment, serverNow())}</span>
   const age = Math.max(0, now - receivedAt)
   return (
     <span
@@ -95,15 +98,14 @@ function Counts() {
   )
 }
 
-function Warnings() {
-  const warnings = useStore(app, (state) => state.summary?.warnings)
-  if (!warnings || warnings.length === 0) return null
+const NOTHING: string[] = []
+
+function Missing() {
+  const warnings = useStore(app, (state) => state.summary?.warnings ?? NOTHING)
   return (
-    <span className={css.warning} title={warnings.join('\n')}>
-      <Icon name="warning" size={12} />
-      {warnings[0]}
-      {warnings.length > 1 && ` (+${warnings.length - 1})`}
-    </span>
+    <div className={css.warnings}>
+      <Warnings warnings={warnings} />
+    </div>
   )
 }
 
@@ -112,7 +114,7 @@ export function StatusLine() {
     <footer className={css.status} data-testid="status" aria-label="Status">
       <State />
       <Age />
-      <Warnings />
+      <Missing />
       <Counts />
     </footer>
   )

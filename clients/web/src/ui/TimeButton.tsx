@@ -1,5 +1,7 @@
-import { app, goLive, pause } from '../state/app'
+import { formatMoment } from '../shared/timeline'
+import { app } from '../state/app'
 import { useStore } from '../state/store'
+import { goLive, pause, serverNow } from '../state/time'
 import { Icon } from './icons'
 import css from './TimeButton.module.css'
 import { Tip } from './Tip'
@@ -19,18 +21,12 @@ export function TimeButton() {
           </button>
         </Tip>
       ) : (
-        <Tip text="Back to now">
-          <button type="button" className={css.past} aria-label="Back to live" onClick={goLive}>
-            <Icon name="play" size={12} />
-            {new Date(at).toLocaleString(undefined, {
-              month: 'short',
-              day: 'numeric',
-              hour: '2-digit',
-              minute: '2-digit',
-              second: '2-digit',
-            })}
+        <div className={css.past}>
+          <time dateTime={new Date(at).toISOString()}>{formatMoment(at, serverNow())}</time>
+          <button type="button" onClick={() => goLive()}>
+            Back to live
           </button>
-        </Tip>
+        </div>
       )}
       {history && (
         <Tip text={strip ? 'Hide the past' : 'Show the past'}>

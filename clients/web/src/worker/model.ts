@@ -57,16 +57,23 @@ export class Model {
   apply(response: WatchTopologyResponse): Change {
     this.warnings = response.warnings
     const touched = new Set<string>()
-    let structure = response.reset
+    let structure = false
     if (response.reset) {
       const before = new Map(this.entries)
       this.entries.clear()
-      structure = before.size > 0 || response.added.length > 0
-    }
-    for (const node of response.added) {
-      this.entries.set(node.id, { node, searchable: undefined })
-      touched.add(node.id)
-      structure = true
+      structure = before.size !== response.added.length
+      for (const node of response.added) {
+        const old = before.get(node.id)
+        structure ||= !old || !sameShape(old.node, node)
+        this.entries.set(node.id, { node, searchable: undefined })
+        touched.add(node.id)
+      }
+    } else {
+      for (const node of response.added) {
+        this.entries.set(node.id, { node, searchable: undefined })
+        touched.add(node.id)
+        structure = true
+      }
     }
     for (const node of response.updated) {
       const known = this.entries.get(node.id)
@@ -76,7 +83,7 @@ export class Model {
     }
     for (const id of response.removedIds) structure = this.entries.delete(id) || structure
     if (touched.size === 0 && !structure) return NOTHING
-    if (structure) this.fieldNames = undefined
+    if (structure || response.reset) this.fieldNames = undefined
     return { structure, touched }
   }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type WatchResponse, WatchResponseSchema } from '../gen/weft/query/v1/query_pb'
 import type { Connection } from '../shared/messages'
 import { backoff } from './backoff'
-import { DEAD_MS, Stream } from './stream'
+import { DEAD_MS, PATIENCE_MS, Stream } from './stream'
 
 /** A stream that a test feeds. */
 class Feed {
@@ -100,6 +100,45 @@ describe('stream', () => {
     await settle()
     expect(updates.map((update) => update.scopeNumber)).toEqual([1n, 2n])
     expect(responses.map((response) => response.scopeNumber)).toEqual([2n])
+  })
+
+  it('lets only the last of many patient scopes follow an answer', async () => {
+    const { stream, feeds, updates, settle } = desk()
+    stream.setScope({ topologyId: 'pods' })
+    feeds[0].push(started('w'))
+    feeds[0].push(nodes(0n))
+    await settle()
+    for (let speed = 1; speed <= 9; speed++) stream.setScope({ topologyId: 'pods', speed }, true)
+    await settle()
+    expect(updates).toMatchObject([{ scope: { speed: 1 } }])
+    expect(stream.isSettled).toBe(false)
+    feeds[0].push(nodes(1n))
+    await settle()
+    expect(updates).toMatchObject([{}, { scope: { speed: 9 } }])
+    expect(stream.isSettled).toBe(true)
+  })
+
+  it('loses patience when no picture comes', async () => {
+    const { stream, feeds, updates, settle } = desk()
+    stream.setScope({ topologyId: 'pods' })
+    feeds[0].push(started('w'))
+    await settle()
+    stream.setScope({ topologyId: 'pods', speed: 1 }, true)
+    await settle()
+    expect(updates).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS)
+    expect(updates).toMatchObject([{ scope: { speed: 1 } }])
+  })
+
+  it('goes on from where it was played to when the stream breaks', async () => {
+    const { stream, feeds, watched, settle } = desk()
+    stream.setScope({ topologyId: 'pods', speed: 1 })
+    feeds[0].push(started('w'))
+    await settle()
+    stream.setResume({ topologyId: 'pods', speed: 7 })
+    feeds[0].push(new ConnectError('Failed to fetch', Code.Unknown))
+    await vi.advanceTimersByTimeAsync(600)
+    expect(watched[1]).toMatchObject({ scope: { speed: 7 } })
   })
 
   it('sends a scope that changed before the watch had a name', async () => {

@@ -5,6 +5,8 @@ import { backoff } from './backoff'
 
 /** The server sends a heartbeat every 10 s; after three are missing the stream is taken for dead. */
 export const DEAD_MS = 30_000
+/** How long a patient scope waits for the answer to the one before. */
+export const PATIENCE_MS = 700
 
 type Init<T> = Parameters<
   T extends (first: infer F, ...rest: never[]) => unknown ? (request: F) => void : never
@@ -30,22 +32,62 @@ export class Stream {
   private retryTimer: ReturnType<typeof setTimeout> | undefined
   private deadTimer: ReturnType<typeof setTimeout> | undefined
   private asleep = false
+  /** An UpdateWatch is on its way. */
+  private sending = false
+  /** Nodes of the newest scope have come. */
+  private answered = false
+  private owed: 'no' | 'patient' | 'now' = 'no'
+  private patienceTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     private readonly client: Pick<Client<typeof QueryService>, 'watch' | 'updateWatch'>,
     private readonly hooks: StreamHooks,
   ) {}
 
-  /** Sets what to watch; opens the stream the first time. */
-  setScope(scope: ScopeInit): void {
+  /**
+   * Sets what to watch; opens the stream the first time. One call at a time, the last scope wins; a patient scope also
+   * waits for the picture of the one before, so that dragging through time piles up no work.
+   */
+  setScope(scope: ScopeInit, patient = false): void {
     const first = this.scope === undefined
     this.scope = scope
     if (this.asleep) return
     // A refused scope left no stream behind.
     if (first || (this.abort === undefined && this.retryTimer === undefined)) this.open()
-    else if (this.watchId !== '') void this.update()
+    else if (this.watchId !== '') this.owe(patient)
     // Without a name yet, the update follows the first response.
     else this.scopeNumber = this.scopeNumber === 0n ? 1n : this.scopeNumber
+  }
+
+  /** Nothing newer than what the open stream answers was asked for. */
+  get isSettled(): boolean {
+    return this.owed === 'no'
+  }
+
+  /** What a new stream starts with, while the open one goes there by itself. */
+  setResume(scope: ScopeInit): void {
+    if (this.isSettled) this.scope = scope
+  }
+
+  private owe(patient: boolean): void {
+    this.owed = patient && this.owed !== 'now' ? 'patient' : 'now'
+    this.patienceTimer ??= setTimeout(() => {
+      if (this.owed === 'patient') this.owed = 'now'
+      this.pay()
+    }, PATIENCE_MS)
+    this.pay()
+  }
+
+  private pay(): void {
+    if (this.owed === 'no' || this.sending || (this.owed === 'patient' && !this.answered)) return
+    this.forgive()
+    void this.update()
+  }
+
+  private forgive(): void {
+    this.owed = 'no'
+    clearTimeout(this.patienceTimer)
+    this.patienceTimer = undefined
   }
 
   retry(): void {
@@ -74,6 +116,9 @@ export class Stream {
     this.abort?.abort()
     this.abort = undefined
     this.watchId = ''
+    this.sending = false
+    this.answered = false
+    this.forgive()
   }
 
   private open(): void {
@@ -121,13 +166,19 @@ export class Stream {
       }
       return
     }
-    if (response.event.case !== 'heartbeat' && response.scopeNumber < this.scopeNumber) return
+    if (response.scopeNumber < this.scopeNumber) return
     this.hooks.response(response)
+    if (response.event.case === 'nodes' && !this.answered) {
+      this.answered = true
+      this.pay()
+    }
   }
 
   private async update(): Promise<void> {
     const watchId = this.watchId
     const scopeNumber = ++this.scopeNumber
+    this.sending = true
+    this.answered = false
     try {
       await this.client.updateWatch({ watchId, scope: this.scope, scopeNumber })
     } catch (error) {
@@ -136,7 +187,11 @@ export class Stream {
       // The watch has ended, or this call went to a server that does not hold it: a new one starts with the new scope.
       if (cause.code === Code.NotFound) this.open()
       else this.failed(cause)
+      return
     }
+    if (this.watchId !== watchId) return
+    this.sending = false
+    this.pay()
   }
 
   private failed(error: ConnectError): void {

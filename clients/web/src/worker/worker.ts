@@ -1,4 +1,4 @@
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import { ControlsService } from '../gen/weft/controls/v1/controls_pb'
@@ -8,30 +8,31 @@ import { UsersService } from '../gen/weft/users/v1/users_pb'
 import type { Call, FromWorker, PageScope, ToWorker } from '../shared/messages'
 import { fullName } from '../shared/names'
 import { detailsView } from './cards'
+import { Counts } from './counts'
 import { PipeLink } from './pipes'
 import { Session } from './session'
 import { explain, type ScopeInit, Stream } from './stream'
 import { topologyViews } from './topologies'
 
 const SLEEP_AFTER_MS = 60_000
-const SEARCH_AFTER_MS = 350
 
 function post(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer })
 }
 
-function selection(scope: PageScope) {
+function selection(scope: PageScope, moment: number | null) {
   return {
     options: Object.entries(scope.options).map(([groupId, values]) => ({ groupId, values })),
-    at: scope.at === null ? undefined : timestampFromMs(scope.at),
+    at: moment === null ? undefined : timestampFromMs(moment),
   }
 }
 
-function watchScope(scope: PageScope): ScopeInit {
+function watchScope(scope: PageScope, moment: number | null): ScopeInit {
   return {
     topologies: true,
     topologyId: scope.topologyId,
-    selection: selection(scope),
+    selection: selection(scope, moment),
+    speed: scope.speed,
     view: NodeView.TABLE,
     nodes: scope.cards.slice(-8).map(({ topologyId, nodeId }) => ({ topologyId, nodeId })),
     intervalMs: 1000,
@@ -49,8 +50,9 @@ class Desk {
   private readonly pipes = new Map<string, PipeLink>()
   private scope: PageScope | undefined
   private sleepTimer: ReturnType<typeof setTimeout> | undefined
-  private searchTimer: ReturnType<typeof setTimeout> | undefined
-  private searched = ''
+  private readonly counts: Counts
+  /** What is shown or was asked for; null for the present. While history is played it moves. */
+  private moment: number | null = null
   private frozen = false
 
   constructor(base: string) {
@@ -68,6 +70,11 @@ class Desk {
       missing: () => this.session.setMissing(),
       opened: () => undefined,
     })
+    this.counts = new Counts(
+      this.query,
+      () => this.scope && selection(this.scope, this.moment),
+      (message) => post(message),
+    )
   }
 
   private receive(response: WatchResponse): void {
@@ -75,17 +82,30 @@ class Desk {
     if (this.frozen && (event.case === 'topologies' || (event.case === 'nodes' && this.session.isLoaded)))
       return
     post({ type: 'data', receivedAt: Date.now() })
+    if ((event.case === 'nodes' || event.case === 'heartbeat') && event.value.at)
+      this.follow(timestampMs(event.value.at))
     if (event.case === 'topologies') {
       const topologies = topologyViews(event.value.topologies)
       this.session.setNames(new Map(topologies.map((one) => [one.id, fullName(topologies, one.id)])))
       post({ type: 'topologies', topologies })
+      this.counts.dataChanged()
     } else if (event.case === 'nodes') {
       this.session.apply(event.value)
     } else if (event.case === 'node' && event.value.watched) {
       const { topologyId, nodeId } = event.value.watched
-      const details = event.value.details ? detailsView(event.value.details, Date.now()) : null
+      const details = event.value.details ? detailsView(event.value.details, this.moment ?? Date.now()) : null
       post({ type: 'details', card: { topologyId, nodeId }, details })
     }
+  }
+
+  private follow(at: number): void {
+    const { scope } = this
+    if (!scope || !this.stream.isSettled) return
+    post({ type: 'moment', at, receivedAt: Date.now(), jump: scope.jump, live: scope.at === null })
+    if (scope.at === null || scope.speed === 0) return
+    this.moment = at
+    // A stream that breaks goes on from here, not from where the playing began.
+    this.stream.setResume(watchScope(scope, at))
   }
 
   handle(message: ToWorker): void {
@@ -94,7 +114,7 @@ class Desk {
         return this.setScope(message.scope)
       case 'view':
         this.session.setView(message.view)
-        return this.search([...message.view.chips, message.view.query].join(' ').trim())
+        return this.counts.setText([...message.view.chips, message.view.query].join(' ').trim())
       case 'table':
         return this.session.setTable(message.spec)
       case 'visible':
@@ -128,10 +148,15 @@ class Desk {
   private setScope(scope: PageScope): void {
     const old = this.scope
     this.scope = scope
+    const moved = old?.jump !== scope.jump
+    if (moved) this.moment = scope.at
+    const refiltered = old !== undefined && JSON.stringify(old.options) !== JSON.stringify(scope.options)
+    const elsewhere = old?.topologyId !== scope.topologyId || refiltered
     this.session.setTopology(scope.topologyId)
-    if (old && (JSON.stringify(old.options) !== JSON.stringify(scope.options) || old.at !== scope.at))
-      this.session.forget()
-    this.stream.setScope(watchScope(scope))
+    // Another moment keeps the picture until its own is there.
+    if (refiltered) this.session.forget()
+    this.stream.setScope(watchScope(scope, this.moment), moved && !elsewhere)
+    if (moved || refiltered) this.counts.changed()
   }
 
   private setFrozen(frozen: boolean): void {
@@ -146,29 +171,6 @@ class Desk {
     this.session.setVisible(visible)
     if (visible) this.stream.wake()
     else this.sleepTimer = setTimeout(() => this.stream.sleep(), SLEEP_AFTER_MS)
-  }
-
-  /** Counts matches in all topologies. */
-  private search(text: string): void {
-    if (text === this.searched) return
-    this.searched = text
-    clearTimeout(this.searchTimer)
-    if (text === '') return post({ type: 'hits', query: '', hits: {} })
-    this.searchTimer = setTimeout(async () => {
-      try {
-        const answer = await this.query.search({
-          query: text,
-          selection: this.scope && selection(this.scope),
-          limit: 1,
-        })
-        if (text !== this.searched) return
-        const hits = Object.fromEntries(answer.topologies.map((one) => [one.topologyId, one.total]))
-        post({ type: 'hits', query: text, hits })
-      } catch {
-        // The live search still works; counts of other topologies are only a hint.
-        post({ type: 'hits', query: text, hits: {} })
-      }
-    }, SEARCH_AFTER_MS)
   }
 
   private async answer(id: number, call: Call): Promise<void> {
@@ -198,10 +200,13 @@ class Desk {
       })
       return {
         spans: answer.spans.map((span) => ({
-          from: Number(span.from?.seconds ?? 0n) * 1000,
+          from: span.from ? timestampMs(span.from) : 0,
           reports: span.reports,
           hosts: span.hosts,
+          appeared: span.appeared,
+          vanished: span.vanished,
         })),
+        warnings: answer.warnings,
       }
     }
     const { probeId, nodeId, control, args } = call
