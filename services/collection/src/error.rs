@@ -1,6 +1,8 @@
 use report::decode::DecodeError;
 use tonic::Status;
 
+use crate::log::AppendError;
+
 /// Why a report is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmitError {
@@ -18,6 +20,15 @@ pub(crate) enum SubmitError {
     Decode(#[from] DecodeError),
     #[error("checking the report failed")]
     Check(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Log(#[from] AppendError),
+}
+
+impl SubmitError {
+    /// Whether the report is at fault, not this replica.
+    pub(crate) fn is_the_senders(&self) -> bool {
+        !matches!(self, SubmitError::Check(_) | SubmitError::Log(_))
+    }
 }
 
 impl From<SubmitError> for Status {
@@ -31,6 +42,10 @@ impl From<SubmitError> for Status {
             SubmitError::TooLarge(..) => Status::out_of_range(text),
             SubmitError::Decode(e) if e.is_too_large() => Status::out_of_range(text),
             SubmitError::Decode(_) => Status::invalid_argument(text),
+            SubmitError::Log(AppendError::Full(_)) => Status::resource_exhausted(text),
+            SubmitError::Log(AppendError::Io(_) | AppendError::Closed) => {
+                Status::unavailable("the log cannot be written; try again later")
+            }
             SubmitError::Check(e) => {
                 tracing::error!(error = %e, "the check of a report panicked");
                 Status::internal("internal error")

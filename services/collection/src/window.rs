@@ -1,80 +1,119 @@
-//! The reports of one organisation that a new subscriber needs.
+//! What is in the log of one organisation: who has it, and who wants to hear of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use proto::collection::v1::StoredReport;
+use proto::collection::v1 as pb;
+use proto::storage::v1::ReportHeader;
 use tokio::sync::broadcast;
+
+use crate::log::Place;
 
 /// Reports that a subscriber may lag behind before it misses some.
 const LAG: usize = 1024;
 
-/// The last reports of an organisation, and its subscribers.
+/// A report in the log.
+#[derive(Debug)]
+pub(crate) struct Logged {
+    pub(crate) header: ReportHeader,
+    pub(crate) compression: pb::Compression,
+    pub(crate) place: Place,
+    pub(crate) sequence: u64,
+}
+
+/// The logged reports of an organisation, and its subscribers.
 #[derive(Debug)]
 pub(crate) struct Window {
-    reports: VecDeque<(i64, Arc<StoredReport>)>,
-    bytes: usize,
+    reports: VecDeque<Arc<Logged>>,
     sequence: u64,
-    live: broadcast::Sender<Arc<StoredReport>>,
+    live: broadcast::Sender<Arc<Logged>>,
 }
 
 /// What a subscription starts with.
 pub(crate) struct Opening {
-    pub(crate) held: Vec<Arc<StoredReport>>,
+    pub(crate) held: Vec<Arc<Logged>>,
     pub(crate) sequence: u64,
-    pub(crate) live: broadcast::Receiver<Arc<StoredReport>>,
+    pub(crate) live: broadcast::Receiver<Arc<Logged>>,
+}
+
+impl Logged {
+    pub(crate) fn received(&self) -> i64 {
+        self.header.received_unix_nanos
+    }
+
+    fn bytes(&self) -> usize {
+        self.place.bytes as usize
+    }
 }
 
 impl Window {
     pub(crate) fn new() -> Self {
         Window {
             reports: VecDeque::new(),
-            bytes: 0,
             sequence: 0,
             live: broadcast::Sender::new(LAG),
         }
     }
 
-    /// Numbers, keeps and announces a report received at this time (Unix nanoseconds).
-    pub(crate) fn push(&mut self, received: i64, mut report: StoredReport) {
+    /// Numbers, notes and announces a report; its number.
+    pub(crate) fn push(
+        &mut self,
+        header: ReportHeader,
+        compression: pb::Compression,
+        place: Place,
+    ) -> u64 {
         self.sequence += 1;
-        report.sequence = self.sequence;
-        self.bytes += size(&report);
-        let report = Arc::new(report);
-        self.reports.push_back((received, Arc::clone(&report)));
+        let report = Arc::new(Logged {
+            header,
+            compression,
+            place,
+            sequence: self.sequence,
+        });
+        self.reports.push_back(Arc::clone(&report));
         // Fails when nobody listens, which is fine.
         let _ = self.live.send(report);
+        self.sequence
     }
 
-    /// Lets go of reports received before this time, and of the oldest ones while there are too many bytes.
-    pub(crate) fn trim(&mut self, before: i64, max_bytes: usize) {
-        while let Some((received, report)) = self.reports.front() {
-            if *received >= before && self.bytes <= max_bytes {
-                break;
-            }
-            self.bytes -= size(report);
+    /// Lets go of stored reports that were accepted before this time (Unix nanoseconds).
+    pub(crate) fn trim(&mut self, before: i64) {
+        let gone =
+            |report: &&Arc<Logged>| report.received() < before && report.place.segment.is_stored();
+        while self.reports.front().as_ref().is_some_and(gone) {
             self.reports.pop_front();
         }
     }
 
-    pub(crate) fn subscribe(&self) -> Opening {
+    /// What is there from this time on, and what comes.
+    pub(crate) fn subscribe(&self, from: i64) -> Opening {
         Opening {
-            held: self.reports.iter().map(|(_, r)| Arc::clone(r)).collect(),
+            held: self.between(from, i64::MAX),
             sequence: self.sequence,
             live: self.live.subscribe(),
         }
+    }
+
+    /// The logged reports of `from..until`.
+    pub(crate) fn between(&self, from: i64, until: i64) -> Vec<Arc<Logged>> {
+        let within = |report: &&Arc<Logged>| (from..until).contains(&report.received());
+        self.reports.iter().filter(within).cloned().collect()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         self.reports.is_empty() && self.live.receiver_count() == 0
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.reports.len()
+    /// Reports and their bytes since this time.
+    pub(crate) fn since(&self, from: i64) -> (u64, u64) {
+        let recent = self.reports.iter().rev();
+        let recent = recent.take_while(|report| report.received() >= from);
+        recent.fold((0, 0), |(n, bytes), r| (n + 1, bytes + r.bytes() as u64))
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// When the oldest report was accepted that the stores do not have.
+    pub(crate) fn oldest_waiting(&self) -> Option<i64> {
+        let mut waiting = self.reports.iter().filter(|r| !r.place.segment.is_stored());
+        waiting.next().map(|report| report.received())
     }
 
     pub(crate) fn sequence(&self) -> u64 {
@@ -83,50 +122,5 @@ impl Window {
 
     pub(crate) fn subscribers(&self) -> usize {
         self.live.receiver_count()
-    }
-}
-
-fn size(report: &StoredReport) -> usize {
-    report.report.as_ref().map_or(0, |r| r.body.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use proto::collection::v1::RawReport;
-
-    use super::*;
-
-    fn report(bytes: usize) -> StoredReport {
-        StoredReport {
-            report: Some(RawReport {
-                body: vec![0; bytes].into(),
-                ..RawReport::default()
-            }),
-            ..StoredReport::default()
-        }
-    }
-
-    #[test]
-    fn old_reports_and_excess_bytes_go_oldest_first() {
-        let mut window = Window::new();
-        for received in 1..=5 {
-            window.push(received, report(10));
-        }
-        window.trim(3, 1000);
-        assert_eq!((window.len(), window.bytes()), (3, 30));
-        window.trim(3, 15);
-        assert_eq!((window.len(), window.bytes()), (1, 10));
-        assert_eq!(window.subscribe().held[0].sequence, 5);
-    }
-
-    #[test]
-    fn subscriber_gets_what_is_held_and_then_what_comes() {
-        let mut window = Window::new();
-        window.push(1, report(1));
-        let mut opening = window.subscribe();
-        window.push(2, report(1));
-        assert_eq!((opening.held.len(), opening.sequence), (1, 1));
-        assert_eq!(opening.live.try_recv().expect("announced").sequence, 2);
-        assert!(opening.live.try_recv().is_err());
     }
 }

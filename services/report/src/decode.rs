@@ -14,8 +14,7 @@ mod template;
 mod topology;
 mod walk;
 
-pub use gzip::inflate;
-pub(crate) use gzip::inflate_into;
+pub use gzip::{inflate, inflate_into};
 
 use thiserror::Error;
 

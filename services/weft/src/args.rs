@@ -7,6 +7,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use http::{HeaderValue, Uri};
 use runtime::telemetry;
 
+use crate::stores::{KeepArgs, StoreArgs};
+
 /// See what runs on your hosts and what talks to what.
 ///
 /// `weft up` runs everything in one process and shows this machine. Each service can also run by itself, and finds the
@@ -24,7 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run every service in this process, and a probe of this machine
-    Up(Up),
+    Up(Box<Up>),
     /// Run the probe: report this machine's processes, connections and containers
     Probe(Probe),
     /// Run the edge: the public port
@@ -32,9 +34,9 @@ pub(crate) enum Command {
     /// Run users: who callers are
     Users(Service),
     /// Run collection: where reports go
-    Collection(Service),
+    Collection(Box<Collection>),
     /// Run query: where views come from
-    Query(Query),
+    Query(Box<Query>),
     /// Run controls: the way to probes
     Controls(Service),
     /// Run pipes: byte streams between users and hosts
@@ -78,6 +80,12 @@ impl From<LogFormat> for telemetry::LogFormat {
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) edge: Edge,
+
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
 
     /// Do not report this machine
     #[arg(long, env = "WEFT_NO_PROBE")]
@@ -137,9 +145,32 @@ pub(crate) struct Service {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Collection {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    /// Where the log is, and stores that are not given
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-data")]
+    pub(crate) data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) service: Service,
+
+    /// Where stores are that are not given
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-data")]
+    pub(crate) data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
 
     /// A replica of collection, as http://host:port (may be repeated)
     #[arg(long, env = "WEFT_COLLECTION", value_delimiter = ',', required = true)]

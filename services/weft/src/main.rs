@@ -6,6 +6,7 @@ mod probe;
 mod ready;
 mod service;
 mod signals;
+mod stores;
 mod up;
 
 use std::process::ExitCode;
@@ -47,10 +48,10 @@ fn run(args: Args) -> anyhow::Result<()> {
         .build()?;
     let result = tokio.block_on(async {
         match args.command {
-            Command::Up(up) => up::run(up).await,
+            Command::Up(up) => up::run(*up).await,
             Command::Users(service) => service::users(service).await,
-            Command::Collection(service) => service::collection(service).await,
-            Command::Query(query) => service::query(query).await,
+            Command::Collection(service) => service::collection(*service).await,
+            Command::Query(query) => service::query(*query).await,
             Command::Controls(service) => service::controls(service).await,
             Command::Pipes(service) => service::pipes(service).await,
             Command::Authfe(edge) => service::authfe(*edge).await,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use client::{Channel, Key};
 use runtime::{Mesh, Runtime, admin};
 
-use crate::args::{Authfe, Query, Service};
+use crate::args::{Authfe, Collection, Query, Service};
 use crate::{signals, up};
 
 pub(crate) async fn users(args: Service) -> anyhow::Result<()> {
@@ -14,10 +14,13 @@ pub(crate) async fn users(args: Service) -> anyhow::Result<()> {
     serve("users", args.listen, mesh, &rt).await
 }
 
-pub(crate) async fn collection(args: Service) -> anyhow::Result<()> {
-    let rt = start(&args)?;
-    let service = collection::start(collection::Config::default(), &rt)?;
-    serve("collection", args.listen, Mesh::new().with(service), &rt).await
+pub(crate) async fn collection(args: Collection) -> anyhow::Result<()> {
+    let rt = start(&args.service)?;
+    let stores = args.stores.open(&args.data_dir, &rt).await?;
+    let config = args.keep.config(&args.data_dir);
+    let service = collection::start(config, stores.into(), &rt)?;
+    let mesh = Mesh::new().with(service);
+    serve("collection", args.service.listen, mesh, &rt).await
 }
 
 pub(crate) async fn query(args: Query) -> anyhow::Result<()> {

@@ -27,7 +27,9 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let users = users::start(users::Config::default(), &rt);
     let pipes = pipes::start(&rt)?;
     let controls = controls::start(&rt)?;
-    let collection = collection::start(collection::Config::default(), &rt)?;
+    let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
+    let keep = up.keep.config(&up.edge.data_dir);
+    let collection = collection::start(keep, stores.clone().into(), &rt)?;
     let to_collection = runtime::local(collection.clone(), &rt);
     let sources = query::Peers {
         collection: vec![to_collection.clone()],

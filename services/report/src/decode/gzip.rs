@@ -32,7 +32,10 @@ pub fn inflate<'a>(
 }
 
 /// As [`inflate`], into a buffer that may have been used before.
-pub(crate) fn inflate_into<'a>(
+///
+/// # Errors
+/// If it is not gzip, or beyond the limits.
+pub fn inflate_into<'a>(
     body: &'a [u8],
     compression: Compression,
     limits: &Limits,

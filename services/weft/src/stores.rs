@@ -1,0 +1,158 @@
+//! Which stores reports are in, from the command line.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+use clap::Args as ClapArgs;
+use collection::{LogConfig, Retention, Sync};
+use runtime::Runtime;
+use stores::archive::Archive;
+use stores::{Index, Objects, Shortcuts};
+use url::Url;
+
+/// Stores that collection and query share.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stores")]
+pub(crate) struct StoreArgs {
+    /// Where reports are kept: file:///directory or s3://bucket/prefix?endpoint=URL&region=NAME [default: in the data
+    /// directory]. Credentials of S3, DynamoDB: as for other AWS clients, AWS_ACCESS_KEY_ID and so on
+    #[arg(long, env = "WEFT_REPORTS_STORE", value_name = "URL")]
+    pub(crate) reports_store: Option<Url>,
+
+    /// Where the index of reports is kept: sqlite:///file or dynamodb://table?endpoint=URL&region=NAME&create=true
+    /// [default: in the data directory]
+    #[arg(long, env = "WEFT_INDEX_STORE", value_name = "URL")]
+    pub(crate) index_store: Option<Url>,
+
+    /// How collection tells query of urgent reports: memory: (within one process) or nats://host:port
+    #[arg(
+        long,
+        env = "WEFT_SHORTCUTS",
+        value_name = "URL",
+        default_value = "memory:"
+    )]
+    pub(crate) shortcuts: Url,
+}
+
+/// How collection keeps reports.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Keeping reports")]
+pub(crate) struct KeepArgs {
+    /// Where reports are until the stores have them; every replica needs its own [default: in the data directory]
+    #[arg(long, env = "WEFT_LOG_DIR", value_name = "DIRECTORY")]
+    pub(crate) log_dir: Option<PathBuf>,
+
+    /// When a report counts as kept. `always`: when the disk has it, so that it outlives a power failure. A time such as
+    /// 200ms: when the kernel has it, and the disk is told that often; a power failure costs up to that much. `never`: when
+    /// the kernel has it; a power failure costs what the kernel had not written, up to half a minute. The death of the
+    /// process costs nothing in all three
+    #[arg(long, env = "WEFT_LOG_SYNC", default_value = "always")]
+    pub(crate) log_sync: Sync,
+
+    /// How much may wait while the stores are away; when it is full, reports are refused with 503
+    #[arg(
+        long,
+        env = "WEFT_LOG_MAX",
+        value_name = "BYTES",
+        default_value = "8GiB"
+    )]
+    pub(crate) log_max: ByteSize,
+
+    /// How long reports wait in the log before they are stored together, 1s to 240s: longer makes fewer, larger objects
+    #[arg(long, env = "WEFT_FLUSH_INTERVAL", value_name = "TIME", default_value = "60s",
+          value_parser = flush_interval)]
+    pub(crate) flush_interval: Duration,
+
+    /// How long reports are kept
+    #[arg(long, env = "WEFT_RETENTION", value_name = "TIME", default_value = "7d",
+          value_parser = humantime::parse_duration)]
+    pub(crate) retention: Duration,
+
+    /// How long an organisation's reports are kept, as ORG=TIME (may be repeated)
+    #[arg(long, env = "WEFT_RETENTION_OF", value_name = "ORG=TIME", value_delimiter = ',', value_parser = retention_of)]
+    pub(crate) retention_of: Vec<(String, Duration)>,
+}
+
+fn flush_interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_secs(240)).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err("expected 1s to 240s".to_owned())
+    }
+}
+
+fn retention_of(text: &str) -> Result<(String, Duration), String> {
+    let (org, time) = text.split_once('=').ok_or("expected ORG=TIME")?;
+    let time = humantime::parse_duration(time).map_err(|e| e.to_string())?;
+    Ok((org.to_owned(), time))
+}
+
+/// The opened stores.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) archive: Archive,
+    pub(crate) shortcuts: Shortcuts,
+}
+
+impl StoreArgs {
+    /// Opens the stores, which by default are in this directory.
+    pub(crate) async fn open(&self, data_dir: &Path, rt: &Runtime) -> anyhow::Result<Opened> {
+        let within = |scheme: &str, name: &str| -> anyhow::Result<Url> {
+            let path = std::path::absolute(data_dir.join(name))?;
+            let url = Url::from_file_path(&path);
+            let url =
+                url.map_err(|()| anyhow::anyhow!("{} is no path for a URL", path.display()))?;
+            Ok(Url::parse(&url.as_str().replacen("file", scheme, 1))?)
+        };
+        let reports = match &self.reports_store {
+            Some(url) => url.clone(),
+            None => within("file", "reports")?,
+        };
+        let index = match &self.index_store {
+            Some(url) => url.clone(),
+            None => within("sqlite", "index.sqlite")?,
+        };
+        let objects = Objects::open(&reports, rt)
+            .await
+            .context("--reports-store")?;
+        let index = Index::open(&index, rt).await.context("--index-store")?;
+        let shortcuts = Shortcuts::open(&self.shortcuts, rt).await;
+        Ok(Opened {
+            archive: Archive::new(objects, index),
+            shortcuts: shortcuts.context("--shortcuts")?,
+        })
+    }
+}
+
+impl KeepArgs {
+    /// What collection is told, with its log by default in this directory.
+    pub(crate) fn config(&self, data_dir: &Path) -> collection::Config {
+        let log_dir = self.log_dir.clone();
+        let defaults = collection::Config::new(log_dir.unwrap_or_else(|| data_dir.join("log")));
+        collection::Config {
+            log: LogConfig {
+                sync: self.log_sync,
+                flush_after: self.flush_interval,
+                backlog_bytes: self.log_max.as_u64(),
+                ..defaults.log
+            },
+            retention: Retention {
+                default: self.retention,
+                of: self.retention_of.iter().cloned().collect(),
+            },
+            ..defaults
+        }
+    }
+}
+
+impl From<Opened> for collection::Stores {
+    fn from(opened: Opened) -> Self {
+        collection::Stores {
+            archive: opened.archive,
+            shortcuts: opened.shortcuts,
+        }
+    }
+}
