@@ -1,16 +1,25 @@
 //! Which blocks an organisation has in which hour.
 
 mod memory;
+mod sqlite;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use runtime::Runtime;
 use url::Url;
 
+use crate::address::Address;
+use crate::calls::Calls;
 use crate::{OpenError, StoreError};
 
 const HOUR: i64 = 3_600_000_000_000;
+const PAYLOAD_BYTES: usize = 300 << 10;
+/// DynamoDB's bound on a key, 1,024 bytes, leaves that much.
+const ORG_BYTES: usize = 256;
+/// Hours that one query reads at a time.
+const HOURS_AT_ONCE: usize = 8;
 
 /// Entries cover at most this many nanoseconds: who looks for what was there at some time must look this far back.
 pub const MAX_SPAN: i64 = 300_000_000_000;
@@ -21,13 +30,13 @@ pub type Hour = i64;
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
-    /// Whose it is.
+    /// Whose it is: 1 to 256 bytes.
     pub org: String,
-    /// The first moment it covers, in Unix nanoseconds; its hour is the partition.
+    /// The first moment it covers, in Unix nanoseconds, not before 1970; its hour is the partition.
     pub first: i64,
     /// The last moment it covers, at most [`MAX_SPAN`] later and in the same hour.
     pub last: i64,
-    /// Tells entries of the same `first` apart: `[A-Za-z0-9._-]`, at most 128 bytes. With `org` and `first` the identity
+    /// Tells entries of the same `first` apart: `[A-Za-z0-9._-]`, 1 to 128 bytes. With `org` and `first` the identity
     /// of the entry.
     pub name: String,
     /// What it says: at most 300 KiB.
@@ -43,9 +52,12 @@ impl IndexEntry {
 }
 
 /// Which blocks an organisation has in which hour.
+///
+/// A process opens its index once and clones it: metrics and, in memory, the entries belong to what was opened.
 #[derive(Debug, Clone)]
 pub struct Index {
     backend: Arc<dyn Backend>,
+    calls: Calls,
 }
 
 #[async_trait::async_trait]
@@ -68,16 +80,25 @@ impl Index {
     /// moment is no error: calls fail until it is there.
     ///
     /// # Errors
-    /// If the URL is wrong, or a file cannot be made.
-    pub async fn open(url: &Url, _rt: &Runtime) -> Result<Self, OpenError> {
-        match url.scheme() {
-            "memory" => Ok(Index {
-                backend: Arc::new(memory::Memory::default()),
-            }),
-            other => Err(OpenError::Url(format!(
-                "{other}: is no index; sqlite:///file and dynamodb://table are"
-            ))),
-        }
+    /// If the URL is wrong, a file cannot be made, or an index is open already.
+    pub async fn open(url: &Url, rt: &Runtime) -> Result<Self, OpenError> {
+        let backend: Arc<dyn Backend> = match url.scheme() {
+            "memory" => {
+                Address::parse(url, &[])?;
+                Arc::new(memory::Memory::default())
+            }
+            "sqlite" => {
+                let path = Address::parse(url, &[])?.file_path()?;
+                Arc::new(sqlite::Sqlite::open(&path).await?)
+            }
+            other => {
+                return Err(OpenError::Url(format!(
+                    "{other}: is no index; sqlite:///file and dynamodb://table are"
+                )));
+            }
+        };
+        let calls = Calls::register("index", rt)?;
+        Ok(Index { backend, calls })
     }
 
     /// Writes entries; those of the same identity are replaced. They are durable when this returns. Some may have been
@@ -86,7 +107,11 @@ impl Index {
     /// # Errors
     /// As the store says.
     pub async fn put(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
-        self.backend.put(entries).await
+        entries.iter().try_for_each(check)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.calls.run("put", self.backend.put(entries)).await
     }
 
     /// All entries that touch `from..until`, by `first` and name, whatever their number and however many hours.
@@ -99,13 +124,19 @@ impl Index {
         from: i64,
         until: i64,
     ) -> Result<Vec<IndexEntry>, StoreError> {
-        let from_first = from.saturating_sub(MAX_SPAN);
-        let mut entries = Vec::new();
-        for hour in from_first.div_euclid(HOUR)..=until.saturating_sub(1).div_euclid(HOUR) {
-            let found = self.backend.hour(org, hour, from_first, until).await?;
-            entries.extend(found.into_iter().filter(|entry| entry.last >= from));
+        if from >= until {
+            return Ok(Vec::new());
         }
-        Ok(entries)
+        let from_first = from.saturating_sub(MAX_SPAN).max(0);
+        let hours = from_first.div_euclid(HOUR)..=until.saturating_sub(1).div_euclid(HOUR);
+        let found = stream::iter(hours)
+            .map(|hour| self.backend.hour(org, hour, from_first, until))
+            .buffered(HOURS_AT_ONCE)
+            .try_fold(Vec::new(), async |mut entries, hour| {
+                entries.extend(hour.into_iter().filter(|entry| entry.last >= from));
+                Ok(entries)
+            });
+        self.calls.run("query", found).await
     }
 
     /// Up to so many hours before this one that organisations have entries in, oldest first.
@@ -117,7 +148,9 @@ impl Index {
         before: Hour,
         most: usize,
     ) -> Result<Vec<(Hour, String)>, StoreError> {
-        self.backend.hours(before, most).await
+        self.calls
+            .run("hours", self.backend.hours(before, most))
+            .await
     }
 
     /// Deletes an organisation's entries of an hour.
@@ -125,6 +158,36 @@ impl Index {
     /// # Errors
     /// As the store says; some may be deleted then, and calling again deletes the rest.
     pub async fn delete_hour(&self, org: &str, hour: Hour) -> Result<(), StoreError> {
-        self.backend.delete_hour(org, hour).await
+        let deleted = self.backend.delete_hour(org, hour);
+        self.calls.run("delete_hour", deleted).await
     }
+}
+
+fn check(entry: &IndexEntry) -> Result<(), StoreError> {
+    let IndexEntry {
+        org,
+        first,
+        last,
+        name,
+        payload,
+    } = entry;
+    let refuse = |what: &str| {
+        let refusal = format!("entry {name:?} at {first}: {what}");
+        Err(StoreError::Refused(refusal))
+    };
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.is_empty() || name.len() > 128 || !name.bytes().all(allowed) {
+        return refuse("its name is none");
+    }
+    if org.is_empty() || org.len() > ORG_BYTES {
+        return refuse("its organisation's id is empty or too long");
+    }
+    let one_hour = last.div_euclid(HOUR) == entry.hour();
+    if *first < 0 || last < first || last - first > MAX_SPAN || !one_hour {
+        return refuse("it does not cover a span within one hour");
+    }
+    if payload.len() > PAYLOAD_BYTES {
+        return refuse("its payload is too long");
+    }
+    Ok(())
 }

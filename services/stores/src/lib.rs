@@ -11,7 +11,10 @@
 //!
 //! **Invariant:** what an organisation reads, it reads through its rows of the index, and every block says whose it is.
 
+mod address;
 pub mod archive;
+mod calls;
+pub mod conformance;
 mod error;
 mod index;
 mod objects;

@@ -9,6 +9,8 @@ use runtime::Runtime;
 use tokio_stream::Stream;
 use url::Url;
 
+use crate::address::Address;
+use crate::calls::Calls;
 use crate::{OpenError, StoreError};
 
 /// "This report came."
@@ -21,9 +23,12 @@ pub struct Shortcut {
 }
 
 /// Announcements, by organisation. They are hints: one may be lost, none is late by much.
+///
+/// A process opens its shortcuts once and clones them: metrics and, in memory, who listens belong to what was opened.
 #[derive(Debug, Clone)]
 pub struct Shortcuts {
     backend: Arc<dyn Backend>,
+    calls: Calls,
 }
 
 /// An organisation's announcements, for as long as it is held.
@@ -40,16 +45,21 @@ impl Shortcuts {
     /// announced until it is there.
     ///
     /// # Errors
-    /// If the URL is wrong.
-    pub async fn open(url: &Url, _rt: &Runtime) -> Result<Self, OpenError> {
-        match url.scheme() {
-            "memory" => Ok(Shortcuts {
-                backend: Arc::new(memory::Memory::default()),
-            }),
-            other => Err(OpenError::Url(format!(
-                "{other}: carries no shortcuts; memory: and nats://host:port do"
-            ))),
-        }
+    /// If the URL is wrong, or shortcuts are open already.
+    pub async fn open(url: &Url, rt: &Runtime) -> Result<Self, OpenError> {
+        let backend: Arc<dyn Backend> = match url.scheme() {
+            "memory" => {
+                Address::parse(url, &[])?;
+                Arc::new(memory::Memory::default())
+            }
+            other => {
+                return Err(OpenError::Url(format!(
+                    "{other}: carries no shortcuts; memory: and nats://host:port do"
+                )));
+            }
+        };
+        let calls = Calls::register("shortcuts", rt)?;
+        Ok(Shortcuts { backend, calls })
     }
 
     /// Announces a report. Returns at once; nobody may be listening.
@@ -57,7 +67,9 @@ impl Shortcuts {
     /// # Errors
     /// If the store is away.
     pub async fn publish(&self, org: &str, shortcut: &Shortcut) -> Result<(), StoreError> {
-        self.backend.publish(org, shortcut).await
+        self.calls
+            .run("publish", self.backend.publish(org, shortcut))
+            .await
     }
 
     /// What is announced of this organisation from now on; goes on by itself after the store was away.
@@ -65,6 +77,8 @@ impl Shortcuts {
     /// # Errors
     /// If the store never was there.
     pub async fn subscribe(&self, org: &str) -> Result<ShortcutStream, StoreError> {
-        self.backend.subscribe(org).await
+        self.calls
+            .run("subscribe", self.backend.subscribe(org))
+            .await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Backend, ObjectInfo};
+use super::{Backend, ObjectInfo, PAGE};
 use crate::StoreError;
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Backend for Memory {
             key: key.clone(),
             bytes: body.len() as u64,
         };
-        Ok(found.take(1000).map(info).collect())
+        Ok(found.take(PAGE).map(info).collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {

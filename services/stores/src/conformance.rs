@@ -1,0 +1,11 @@
+//! What every backend must do, as functions that panic where one does not. Tests run them, also on real servers.
+//!
+//! Each suite expects a store that nobody else uses, and leaves in it what it wrote.
+
+mod index;
+mod objects;
+mod shortcuts;
+
+pub use index::index;
+pub use objects::objects;
+pub use shortcuts::shortcuts;
