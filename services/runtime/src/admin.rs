@@ -33,5 +33,9 @@ async fn readyz(State(rt): State<Runtime>) -> Response {
     if rt.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
-    "ok\n".into_response()
+    // What another process broke is no reason to send callers elsewhere: the others are no better off.
+    match rt.dependencies.outages() {
+        outages if outages.is_empty() => "ok\n".into_response(),
+        outages => format!("degraded\n{outages}").into_response(),
+    }
 }

@@ -12,6 +12,7 @@
 pub mod admin;
 mod body;
 mod clock;
+mod dependency;
 mod listen;
 mod rpc_metrics;
 mod runtime;
@@ -19,6 +20,7 @@ mod stack;
 pub mod telemetry;
 
 pub use clock::Clock;
+pub use dependency::Dependency;
 pub use listen::serve;
 pub use runtime::{Config, Runtime, Wiring};
 pub use stack::{Mesh, local, local_pair, open};

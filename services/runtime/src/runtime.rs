@@ -12,6 +12,7 @@ use tonic_health::server::HealthReporter;
 use tracing::Instrument;
 
 use crate::Clock;
+use crate::dependency::Dependencies;
 use crate::rpc_metrics::RpcMetrics;
 
 /// How the services of one process reach each other.
@@ -60,6 +61,7 @@ pub struct Runtime {
     pub shutdown: CancellationToken,
     pub(crate) rpc_metrics: RpcMetrics,
     pub(crate) health: HealthReporter,
+    pub(crate) dependencies: Dependencies,
     tasks: TaskTracker,
 }
 
@@ -74,6 +76,7 @@ impl Runtime {
     #[must_use]
     pub fn new(config: Config, key: Key) -> Self {
         let registry = Registry::new();
+        let dependencies = Dependencies::register(&registry);
         Runtime {
             config,
             clock: Clock::system(),
@@ -82,6 +85,7 @@ impl Runtime {
             key,
             shutdown: CancellationToken::new(),
             health: HealthReporter::new(),
+            dependencies,
             tasks: TaskTracker::new(),
         }
     }

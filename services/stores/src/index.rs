@@ -73,6 +73,8 @@ trait Backend: std::fmt::Debug + Send + Sync {
     ) -> Result<Vec<IndexEntry>, StoreError>;
     async fn hours(&self, before: Hour, most: usize) -> Result<Vec<(Hour, String)>, StoreError>;
     async fn delete_hour(&self, org: &str, hour: Hour) -> Result<(), StoreError>;
+    /// Whether it answers, found out as cheaply as possible.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 impl Index {
@@ -98,6 +100,11 @@ impl Index {
             }
         };
         let calls = Calls::register("index", rt)?;
+        let probed = Arc::clone(&backend);
+        calls.probe(rt, move || {
+            let backend = Arc::clone(&probed);
+            async move { backend.probe().await }
+        });
         Ok(Index { backend, calls })
     }
 
@@ -111,7 +118,7 @@ impl Index {
         if entries.is_empty() {
             return Ok(());
         }
-        self.calls.run("put", self.backend.put(entries)).await
+        self.calls.write("put", self.backend.put(entries)).await
     }
 
     /// All entries that touch `from..until`, by `first` and name, whatever their number and however many hours.
@@ -136,7 +143,7 @@ impl Index {
                 entries.extend(hour.into_iter().filter(|entry| entry.last >= from));
                 Ok(entries)
             });
-        self.calls.run("query", found).await
+        self.calls.read("query", found).await
     }
 
     /// Up to so many hours before this one that organisations have entries in, oldest first.
@@ -149,7 +156,7 @@ impl Index {
         most: usize,
     ) -> Result<Vec<(Hour, String)>, StoreError> {
         self.calls
-            .run("hours", self.backend.hours(before, most))
+            .read("hours", self.backend.hours(before, most))
             .await
     }
 
@@ -159,7 +166,7 @@ impl Index {
     /// As the store says; some may be deleted then, and calling again deletes the rest.
     pub async fn delete_hour(&self, org: &str, hour: Hour) -> Result<(), StoreError> {
         let deleted = self.backend.delete_hour(org, hour);
-        self.calls.run("delete_hour", deleted).await
+        self.calls.write("delete_hour", deleted).await
     }
 }
 

@@ -42,6 +42,8 @@ trait Backend: std::fmt::Debug + Send + Sync {
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError>;
     async fn list(&self, prefix: &str, after: &str) -> Result<Vec<ObjectInfo>, StoreError>;
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError>;
+    /// Whether it answers, found out as cheaply as possible.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 impl Objects {
@@ -67,6 +69,11 @@ impl Objects {
             }
         };
         let calls = Calls::register("objects", rt)?;
+        let probed = Arc::clone(&backend);
+        calls.probe(rt, move || {
+            let backend = Arc::clone(&probed);
+            async move { backend.probe().await }
+        });
         Ok(Objects { backend, calls })
     }
 
@@ -76,7 +83,7 @@ impl Objects {
     /// As the store says.
     pub async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
         check_key(key)?;
-        self.calls.run("put", self.backend.put(key, body)).await
+        self.calls.write("put", self.backend.put(key, body)).await
     }
 
     /// Reads a part of an object: exactly the range, or an error.
@@ -88,7 +95,7 @@ impl Objects {
         if range.start > range.end {
             return Err(StoreError::Refused(format!("{range:?} is no range")));
         }
-        self.calls.run("get", self.backend.get(key, range)).await
+        self.calls.read("get", self.backend.get(key, range)).await
     }
 
     /// Up to 1,000 objects whose keys begin so, after this one, in the order of their keys' bytes.
@@ -99,7 +106,7 @@ impl Objects {
         check_characters(prefix)?;
         check_characters(after)?;
         self.calls
-            .run("list", self.backend.list(prefix, after))
+            .read("list", self.backend.list(prefix, after))
             .await
     }
 
@@ -112,7 +119,7 @@ impl Objects {
         if keys.is_empty() {
             return Ok(());
         }
-        self.calls.run("delete", self.backend.delete(keys)).await
+        self.calls.write("delete", self.backend.delete(keys)).await
     }
 }
 

@@ -38,6 +38,8 @@ pub type ShortcutStream = Pin<Box<dyn Stream<Item = Shortcut> + Send>>;
 trait Backend: std::fmt::Debug + Send + Sync {
     async fn publish(&self, org: &str, shortcut: &Shortcut) -> Result<(), StoreError>;
     async fn subscribe(&self, org: &str) -> Result<ShortcutStream, StoreError>;
+    /// Whether it is connected.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 impl Shortcuts {
@@ -59,6 +61,11 @@ impl Shortcuts {
             }
         };
         let calls = Calls::register("shortcuts", rt)?;
+        let probed = Arc::clone(&backend);
+        calls.probe(rt, move || {
+            let backend = Arc::clone(&probed);
+            async move { backend.probe().await }
+        });
         Ok(Shortcuts { backend, calls })
     }
 
@@ -68,7 +75,7 @@ impl Shortcuts {
     /// If the store is away.
     pub async fn publish(&self, org: &str, shortcut: &Shortcut) -> Result<(), StoreError> {
         self.calls
-            .run("publish", self.backend.publish(org, shortcut))
+            .write("publish", self.backend.publish(org, shortcut))
             .await
     }
 
@@ -78,7 +85,7 @@ impl Shortcuts {
     /// If the store never was there.
     pub async fn subscribe(&self, org: &str) -> Result<ShortcutStream, StoreError> {
         self.calls
-            .run("subscribe", self.backend.subscribe(org))
+            .read("subscribe", self.backend.subscribe(org))
             .await
     }
 }

@@ -56,4 +56,8 @@ impl Backend for Memory {
             .retain(|_, entry| entry.org != org || entry.hour() != hour);
         Ok(())
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

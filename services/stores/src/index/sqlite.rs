@@ -157,6 +157,12 @@ impl Backend for Sqlite {
         let deleted = deleted.bind(hour).bind(org).execute(&self.pool).await;
         deleted.map(drop).map_err(classify)
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let probe = sqlx::query("SELECT 1 FROM entries LIMIT 1");
+        let probed = probe.fetch_optional(&self.pool).await;
+        probed.map(drop).map_err(classify)
+    }
 }
 
 fn entry(org: &str, row: &SqliteRow) -> Result<IndexEntry, sqlx::Error> {

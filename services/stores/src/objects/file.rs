@@ -71,6 +71,17 @@ impl Backend for Files {
         let deleted = blocking(move || keys.iter().try_for_each(|key| delete(&root, key)));
         deleted.await.map_err(|error| classify("", &error))
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let writing = self.root.join(WRITING);
+        match blocking(move || fs::metadata(writing)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Refused(
+                "its directory is gone, or its disk is not mounted".to_owned(),
+            )),
+            Err(error) => Err(classify("", &error)),
+        }
+    }
 }
 
 async fn blocking<T, F>(work: F) -> io::Result<T>

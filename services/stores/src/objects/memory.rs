@@ -56,4 +56,8 @@ impl Backend for Memory {
         }
         Ok(())
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -37,4 +37,8 @@ impl Backend for Memory {
         let stream = BroadcastStream::new(sender.subscribe()).filter_map(Result::ok);
         Ok(Box::pin(stream))
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
