@@ -9,7 +9,7 @@ WEB := clients/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/package-lock.json -type f 2>/dev/null)
 CORPUS_TOOLS ?= ../shared/corpus/tools
 
-.PHONY: help up build web test test-rust test-web test-system lint fmt ci bench fuzz clean
+.PHONY: help up build web test test-rust test-web test-system lint fmt ci bench bench-load fuzz clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ fmt: ## Format everything
 
 bench: web ## Measure; with SCOPE_APP=/path/to/scope beside Scope's own app
 	@.ci/bench
+
+bench-load: web ## Replay Weave Cloud's busiest hour: FACTOR=1 MINUTES=5 WATCHED=0
+	@cargo build --release -p weft --bin weft -p tests --bin bench
+	@target/release/bench load $(or $(FACTOR),1) $(or $(MINUTES),5) $(or $(WATCHED),0)
 
 fuzz: ## Fuzz every decoder for a minute each (SECONDS_EACH=60)
 	@.ci/fuzz

@@ -3,6 +3,7 @@
 //! For each of them: reports as fast as they are taken, then views while every host reports every 3 s. CPU time is that
 //! of the server's process; that of a view is what is left when the reports' share is taken off.
 
+mod hour;
 mod load;
 mod process;
 mod table;
@@ -52,6 +53,14 @@ async fn main() -> anyhow::Result<()> {
     if set == "soak" {
         let minutes = args.next().map_or(Ok(30), |n| n.parse())?;
         return soak("b02-k8s-50-hosts", minutes).await;
+    }
+    if set == "load" {
+        let replay = hour::Replay {
+            factor: args.next().map_or(Ok(1.0), |n| n.parse())?,
+            minutes: args.next().map_or(Ok(5), |n| n.parse())?,
+            watched: args.next().map_or(Ok(0), |n| n.parse())?,
+        };
+        return hour::replay(&posts(&unpack("b04-k8s-50-hosts-6-publishes")?)?, replay).await;
     }
     let gets: usize = args.next().map_or(Ok(20), |n| n.parse())?;
     let dir = unpack(&set)?;

@@ -14,7 +14,9 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
-    _dir: tempfile::TempDir,
+    /// Where its metrics and services are; empty for Scope's app.
+    pub(crate) admin_address: String,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -24,11 +26,14 @@ impl Server {
         let dir = tempfile::TempDir::new()?;
         let data = dir.path().to_string_lossy().into_owned();
         let address = format!("127.0.0.1:{port}");
-        let flags = ["up", "--no-probe", "--admin-listen", "127.0.0.1:0"];
+        let admin_address = format!("127.0.0.1:{}", crate::free_port()?);
+        let flags = ["up", "--no-probe", "--admin-listen", &admin_address];
         let flags = flags
             .into_iter()
             .chain(["--listen", &address, "--data-dir", &data]);
-        Server::start(Command::new(bin).args(flags), address, dir)
+        let mut server = Server::start(Command::new(bin).args(flags), address, dir)?;
+        server.admin_address = admin_address;
+        Ok(server)
     }
 
     /// Scope's own app with its default collector.
@@ -49,8 +54,14 @@ impl Server {
         Ok(Server {
             child: child.with_context(|| format!("cannot start {command:?}"))?,
             address,
-            _dir: dir,
+            admin_address: String::new(),
+            dir,
         })
+    }
+
+    /// Where it keeps its data.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {

@@ -16,6 +16,10 @@ use clap::error::ErrorKind;
 
 use crate::args::{Args, Command};
 
+/// Reports are built by one thread and let go by another, for weeks: the C library's allocator keeps ever more of that.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The exit code for a command line that makes no sense (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
             return ExitCode::from(if asked_for { 0 } else { USAGE });
         }
     };
+    // What is written here holds secrets: keys, and whatever command lines and environments reports show.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     runtime::telemetry::init(&args.log.filter, args.log.format.into());
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
