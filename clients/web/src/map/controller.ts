@@ -34,6 +34,7 @@ export class MapController {
   private height = 0
   private ratio = 1
   private frame = 0
+  private renewal: ReturnType<typeof setTimeout> | undefined
   private flight: { from: Camera; to: Camera; start: number } | undefined
   private transition: Transition | undefined
   private readonly pointers = new Map<number, { x: number; y: number }>()
@@ -65,6 +66,7 @@ export class MapController {
 
   destroy(): void {
     cancelAnimationFrame(this.frame)
+    clearTimeout(this.renewal)
     this.canvas.removeEventListener('wheel', this.onWheel)
     this.canvas.removeEventListener('pointerdown', this.onDown)
     this.canvas.removeEventListener('pointermove', this.onMove)
@@ -263,6 +265,17 @@ export class MapController {
     this.frameTimes.push(performance.now() - start)
     if (this.frameTimes.length > 240) this.frameTimes.shift()
     if (again) this.request()
+    else if (this.renderer.isLate) this.renewLater()
+  }
+
+  /** New values appear in one frame, once all their pictures are there. */
+  private renewLater(): void {
+    clearTimeout(this.renewal)
+    this.renewal = setTimeout(() => {
+      this.renderer.renew()
+      if (this.renderer.isLate) this.renewLater()
+      else this.request()
+    }, 0)
   }
 
   private at(event: MouseEvent): { x: number; y: number } {

@@ -1,5 +1,6 @@
 import { Flag, NODE_R, type Scene } from '../shared/scene'
 import { type Camera, meets, type Rect, visibleWorld } from './camera'
+import { paintDots } from './dots'
 import { paintFocusEdges, paintInner, paintLinks, paintOuter } from './edges'
 import { labelRect, MAX_LABELS, paintGroupLabel, paintLabel } from './labels'
 import { type Neighbours, neighbours } from './lookup'
@@ -19,7 +20,8 @@ const EDGES_FROM = 13
 const ALL_EDGES_UP_TO = 1500
 const DIM = 0.3
 const DIM_SELECTED = 0.5
-const MAX_MARKED = 4000
+/** More bright nodes than this are dots when far: a picture each would take longer than a frame. */
+const MAX_MARKED = 300
 
 export interface Emphasis {
   hovered: number
@@ -45,6 +47,16 @@ export class Renderer {
     this.palette = palette
     this.sprites.setPalette(palette)
     this.tiles.clear()
+  }
+
+  /** Whether pictures show older values than the scene has. */
+  get isLate(): boolean {
+    return this.tiles.isLate
+  }
+
+  /** Works on that for a few milliseconds. */
+  renew(): void {
+    this.tiles.renew(this.palette)
   }
 
   private neighboursOf(scene: Scene, node: number): Neighbours {
@@ -93,7 +105,8 @@ export class Renderer {
     else this.drawNodes(scene, camera, visible, view, ratio, dim, lit)
     context.globalAlpha = 1
     if (focus >= 0) this.drawFocusEdges(scene, camera, ratio, focus)
-    if (lit && (far || focus >= 0)) this.drawLit(scene, camera, view, ratio, lit)
+    if (lit && far && lit.size > MAX_MARKED) paintDots(context, scene, palette, camera, view, lit)
+    else if (lit && (far || focus >= 0)) this.drawLit(scene, camera, view, ratio, lit)
     this.drawLabels(scene, camera, visible, view, across, dim, lit, emphasis)
     for (const g of visible) paintGroupLabel(context, scene, palette, camera, g)
     this.rings(scene, camera, emphasis)
@@ -108,8 +121,7 @@ export class Renderer {
     }
     if (!scene.matching) return undefined
     const lit = new Set<number>()
-    for (let i = 0; i < scene.ids.length && lit.size < MAX_MARKED; i++)
-      if (scene.flags[i] & Flag.match) lit.add(i)
+    for (let i = 0; i < scene.ids.length; i++) if (scene.flags[i] & Flag.match) lit.add(i)
     return lit
   }
 

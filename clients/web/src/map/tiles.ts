@@ -16,6 +16,8 @@ interface Tile {
 
 export class Tiles {
   private readonly cache = new Map<string, Tile>()
+  /** Groups whose picture has the right size but older values. */
+  private late: { scene: Scene; g: number; step: number }[] = []
   private budget = 0
   private until = 0
   /** Whether a picture of the wrong size was used, so that another frame is needed. */
@@ -29,6 +31,23 @@ export class Tiles {
     this.budget = PER_FRAME
     this.until = performance.now() + FRAME_MS
     this.pending = false
+    this.late = []
+  }
+
+  get isLate(): boolean {
+    return this.late.length > 0
+  }
+
+  /**
+   * Renews pictures for some milliseconds. Between frames, because new values touch most groups at once, and a frame for
+   * every few of them would cost more than the pictures.
+   */
+  renew(palette: Palette): void {
+    const until = performance.now() + FRAME_MS
+    for (let next = this.late.pop(); next; next = this.late.pop()) {
+      this.keep(next.scene, next.g, next.step, palette)
+      if (performance.now() > until) return
+    }
   }
 
   get(
@@ -41,12 +60,20 @@ export class Tiles {
     const box = scene.groups[g]
     const step = Math.round(Math.log2(scale * ratio) * 2)
     const known = this.cache.get(box.key)
-    if (known && known.rev === box.rev && known.step === step) return known.canvas
+    if (known && known.step === step) {
+      if (known.rev !== box.rev) this.late.push({ scene, g, step })
+      return known.canvas
+    }
     if (this.budget <= 0 || performance.now() > this.until) {
       this.pending = true
       return known?.canvas
     }
     this.budget--
+    return this.keep(scene, g, step, palette)
+  }
+
+  private keep(scene: Scene, g: number, step: number, palette: Palette): HTMLCanvasElement {
+    const box = scene.groups[g]
     if (this.cache.size >= KEPT) this.cache.clear()
     const canvas = paint(scene, g, 2 ** (step / 2), palette)
     this.cache.set(box.key, { canvas, rev: box.rev, step })

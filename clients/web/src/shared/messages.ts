@@ -45,6 +45,8 @@ export type ToWorker =
   /** Stands still: what comes is not shown until it ends. */
   | { type: 'freeze'; frozen: boolean }
   | { type: 'retry' }
+  /** A search is about to be typed. */
+  | { type: 'warm' }
   | { type: 'tidy' }
   | { type: 'pin'; topologyId: string; id: string; x: number; y: number }
   | { type: 'unpin'; topologyId: string; id: string }

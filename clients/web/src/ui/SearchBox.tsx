@@ -1,5 +1,5 @@
-import { useEffect, useRef, useState } from 'react'
-import { app, navigate } from '../state/app'
+import { useEffect, useState } from 'react'
+import { app, backend, navigate } from '../state/app'
 import { useStore } from '../state/store'
 import { Icon } from './icons'
 import css from './SearchBox.module.css'
@@ -33,18 +33,15 @@ export function SearchBox() {
   const error = useStore(app, (state) => state.summary?.queryError ?? '')
   const fields = useStore(app, (state) => state.summary?.fields)
   const [focused, setFocused] = useState(false)
-  // The field keeps what is typed; the address follows a moment later.
+  // The field keeps what is typed, also while an older text comes back from the address.
   const [text, setText] = useState(query)
-  const timer = useRef(0)
   useEffect(() => setText(query), [query])
 
   const change = (next: string) => {
     setText(next)
-    clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => navigate({ query: next }, 'replace'), 60)
+    navigate({ query: next }, 'later')
   }
   const pin = () => {
-    clearTimeout(timer.current)
     const chip = text.trim()
     if (chip === '' || error !== '') return
     navigate({ query: '', chips: chips.includes(chip) ? chips : [...chips, chip] })
@@ -75,7 +72,10 @@ export function SearchBox() {
         spellCheck={false}
         value={text}
         onChange={(event) => change(event.target.value)}
-        onFocus={() => setFocused(true)}
+        onFocus={() => {
+          setFocused(true)
+          backend.send({ type: 'warm' })
+        }}
         onBlur={() => setFocused(false)}
         onKeyDown={(event) => {
           if (event.key === 'Enter') pin()

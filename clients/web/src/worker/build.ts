@@ -126,7 +126,8 @@ export function groupRevs(scene: Scene): Uint32Array {
     }
     for (let i = box.start; i < box.start + box.count; i++) {
       mix(Math.round(scene.x[i] - box.x) * 4096 + Math.round(scene.y[i] - box.y))
-      mix((scene.shape[i] << 16) | (scene.hue[i] << 8) | scene.flags[i])
+      // Flags are drawn over the picture, or not at all when far.
+      mix((scene.shape[i] << 8) | scene.hue[i])
       // A picture of a few pixels cannot show more than a twentieth.
       mix(Math.round(scene.fill[i] * 20))
     }

@@ -105,6 +105,17 @@ export class Model {
     return this.fieldNames
   }
 
+  /** Prepares some nodes for matching. Returns whether there are more. */
+  prepare(count: number): boolean {
+    let left = count
+    for (const entry of this.entries.values()) {
+      if (entry.searchable) continue
+      if (left-- === 0) return true
+      entry.searchable = prepare(entry.node)
+    }
+    return false
+  }
+
   /** A test for a query's text, and what is wrong with it. */
   matcher(text: string): { test: (id: string) => boolean; empty: boolean; error: string } {
     const query = compile(text, this.fields().keys())

@@ -134,4 +134,31 @@ describe('session', () => {
     vi.advanceTimersByTime(10)
     expect(desk.scene?.ids).toContain('9')
   })
+
+  it('renews no picture of a group for a search', () => {
+    const desk = new Desk()
+    desk.view({})
+    const { groupRevs, fill } = desk.values!
+    desk.view({ query: 'name-2' })
+    expect(desk.values?.matching).toBe(true)
+    expect([...desk.values!.groupRevs]).toEqual([...groupRevs])
+    expect([...desk.values!.fill]).toEqual([...fill])
+    expect([...desk.values!.flags].filter((flags) => flags & Flag.match)).toHaveLength(1)
+  })
+
+  it('finds the same after it was warmed up', () => {
+    const desk = new Desk()
+    desk.session.warm()
+    desk.view({ query: 'cpu > 40' })
+    expect(desk.summary?.matches).toBe(2)
+  })
+
+  it('lets a chip that compares decide anew with new values', () => {
+    const desk = new Desk()
+    desk.view({ chips: ['cpu > 40'] })
+    expect([...desk.scene!.ids].sort()).toEqual(['2', '3'])
+    desk.apply({ updated: [node('1', 'a', ['2'], 70)] })
+    vi.advanceTimersByTime(600)
+    expect([...desk.scene!.ids].sort()).toEqual(['1', '2', '3'])
+  })
 })

@@ -13,7 +13,12 @@ import { type TableInput, tableCsv, tableWindow } from './table'
 const MIN_INTERVAL_MS = 250
 const KEPT_LAYOUTS = 8
 
-type Dirty = 'none' | 'values' | 'scene'
+/** What has to be made anew, from nothing to everything. */
+const Dirty = { none: 0, match: 1, values: 2, scene: 3 } as const
+type Dirty = (typeof Dirty)[keyof typeof Dirty]
+
+/** Nodes prepared for the search at a time: a few milliseconds. */
+const WARM_NODES = 400
 
 /** What one page looks at: model, search, groups and layout, and what is posted of them. */
 export class Session {
@@ -28,11 +33,12 @@ export class Session {
   private topologyId = ''
   private loaded = false
   private missing = false
-  private dirty: Dirty = 'none'
+  private dirty: Dirty = Dirty.none
   private timer: ReturnType<typeof setTimeout> | undefined
   private lastFlush = 0
   private visible = true
   private scene: Scene | undefined
+  private groupRevs: Uint32Array = new Uint32Array(0)
   private sceneNodes: NodeSummary[] = []
   private callers = new Map<string, number>()
   private offers: Pick<Summary, 'metrics' | 'groupings' | 'grouping' | 'fields'> = {
@@ -64,13 +70,13 @@ export class Session {
     this.maxima.clear()
     this.loaded = false
     this.missing = false
-    this.touch('scene', true)
+    this.touch(Dirty.scene, true)
   }
 
   setMissing(): void {
     this.missing = true
     this.loaded = true
-    this.touch('scene', true)
+    this.touch(Dirty.scene, true)
   }
 
   setNames(names: Map<string, string>): void {
@@ -83,14 +89,15 @@ export class Session {
     this.missing = false
     if (response.at) this.model.at = timestampMs(response.at)
     const change = this.model.apply(response)
-    this.touch(change.structure || first ? 'scene' : 'values', first)
+    this.touch(change.structure || first ? Dirty.scene : Dirty.values, first)
   }
 
   setView(view: PageView): void {
     const scene = view.groupBy !== this.view.groupBy || view.chips.join('\n') !== this.view.chips.join('\n')
-    if (view.metric !== this.view.metric) this.maxima.clear()
+    const metric = view.metric !== this.view.metric
+    if (metric) this.maxima.clear()
     this.view = view
-    this.touch(scene ? 'scene' : 'values', true)
+    this.touch(scene ? Dirty.scene : metric ? Dirty.values : Dirty.match, true)
   }
 
   setTable(spec: TableSpec | null): void {
@@ -100,7 +107,12 @@ export class Session {
 
   setVisible(visible: boolean): void {
     this.visible = visible
-    if (visible) this.touch('none', true)
+    if (visible) this.touch(Dirty.none, true)
+  }
+
+  /** A search is about to be typed: its first key stroke must not wait for all nodes. */
+  warm(): void {
+    if (this.model.prepare(WARM_NODES)) setTimeout(() => this.warm(), 0)
   }
 
   pin(topologyId: string, id: string, at: { x: number; y: number } | undefined): void {
@@ -108,7 +120,7 @@ export class Session {
     this.pins.set(topologyId, pins)
     if (at) pins.set(id, at)
     else pins.delete(id)
-    if (topologyId === this.topologyId) this.touch('scene', true)
+    if (topologyId === this.topologyId) this.touch(Dirty.scene, true)
   }
 
   tidy(): void {
@@ -116,7 +128,7 @@ export class Session {
     this.layouts.delete(this.layoutKey(this.grouping([...this.model.nodes()])))
     this.tidiedChips = this.view.chips.join('\n')
     this.layoutRev++
-    this.touch('scene', true)
+    this.touch(Dirty.scene, true)
   }
 
   csv(): string {
@@ -124,8 +136,8 @@ export class Session {
   }
 
   private touch(dirty: Dirty, now: boolean): void {
-    if (dirty === 'scene' || this.dirty === 'none') this.dirty = dirty === 'none' ? this.dirty : dirty
-    if (!this.visible || this.dirty === 'none') return
+    if (dirty > this.dirty) this.dirty = dirty
+    if (!this.visible || this.dirty === Dirty.none) return
     if (now) {
       // Several changes of one turn make one picture.
       clearTimeout(this.timer)
@@ -139,9 +151,11 @@ export class Session {
     this.timer = undefined
     if (!this.visible) return
     this.lastFlush = Date.now()
-    if (this.dirty === 'scene') this.rebuild()
-    else if (this.dirty === 'values') this.refresh()
-    this.dirty = 'none'
+    const { dirty } = this
+    this.dirty = Dirty.none
+    if (dirty === Dirty.scene || !this.scene) this.rebuild()
+    else if (dirty === Dirty.values) this.refresh()
+    else if (dirty === Dirty.match) this.rematch(this.scene)
     this.postTable()
   }
 
@@ -209,6 +223,7 @@ export class Session {
       shared: this.sharedMax(this.view.metric),
       rev: ++this.rev,
     })
+    this.groupRevs = Uint32Array.from(this.scene.groups, (box) => box.rev)
     this.callers = new Map()
     for (const node of nodes)
       for (const to of node.adjacency) this.callers.set(to, (this.callers.get(to) ?? 0) + 1)
@@ -236,14 +251,42 @@ export class Session {
     scene.flags = flags
     scene.fill = fill
     scene.matching = !query.empty
+    this.groupRevs = groupRevs(scene)
     this.sceneNodes = this.sceneNodes.map((node) => this.model.get(node.id) ?? node)
     this.post({
       type: 'values',
-      values: { rev: scene.rev, flags, fill, groupRevs: groupRevs(scene), matching: scene.matching },
+      values: { rev: scene.rev, flags, fill, groupRevs: this.groupRevs, matching: scene.matching },
     })
     this.postSummary()
     // Chips that compare metrics can change their mind with every value.
-    if (this.view.chips.length > 0) this.touch('scene', false)
+    if (this.view.chips.length > 0 && this.chipsDecideAnew(scene)) this.touch(Dirty.scene, false)
+  }
+
+  private chipsDecideAnew(scene: Scene): boolean {
+    const chips = this.chipsTest()
+    const shown = new Set(scene.ids)
+    for (const node of this.model.nodes()) if (chips.test(node.id) !== shown.has(node.id)) return true
+    return false
+  }
+
+  /** The same values with another search: what a key stroke costs. */
+  private rematch(scene: Scene): void {
+    const query = this.model.matcher(this.view.query)
+    scene.flags = scene.flags.map((flags, i) =>
+      !query.empty && query.test(scene.ids[i]) ? flags | Flag.match : flags & ~Flag.match,
+    )
+    scene.matching = !query.empty
+    this.post({
+      type: 'values',
+      values: {
+        rev: scene.rev,
+        flags: scene.flags,
+        fill: scene.fill,
+        groupRevs: this.groupRevs,
+        matching: scene.matching,
+      },
+    })
+    this.postSummary()
   }
 
   private sharedMax(label: string): number {

@@ -123,6 +123,8 @@ class Desk {
         return this.setFrozen(message.frozen)
       case 'retry':
         return this.stream.retry()
+      case 'warm':
+        return this.session.warm()
       case 'tidy':
         return this.session.tidy()
       case 'pin':
