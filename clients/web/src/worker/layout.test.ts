@@ -143,4 +143,32 @@ describe('layout', () => {
     expect(aspect).toBeGreaterThan(1)
     expect(aspect).toBeLessThan(2.6)
   })
+
+  it('gives nodes and groups that come back their old places', () => {
+    const nodes = graph(900, 30, 5)
+    const layout = new Layout()
+    layout.update(nodes)
+    const before = positions(layout, nodes)
+    const gone = new Set(['g1', 'g4', 'g9'])
+    const fewer = nodes.filter((node, i) => !gone.has(node.group) && i % 7 !== 0)
+    layout.update(fewer)
+    expect(layout.position(nodes.find((node) => node.group === 'g1')!.id)).toBeUndefined()
+    layout.update(nodes)
+    expect(positions(layout, nodes)).toEqual(before)
+    checkNoOverlap(layout, nodes)
+  })
+
+  it('does not overlap when others have taken the places of those who come back', () => {
+    const nodes = graph(300, 10, 6)
+    const layout = new Layout()
+    layout.update(nodes)
+    const half = nodes.filter((_, i) => i % 3 !== 0)
+    const others = half.concat(
+      Array.from({ length: 90 }, (_, i) => ({ id: `x${i}`, group: `g${i % 10}`, links: [] })),
+    )
+    layout.update(others)
+    const all = others.concat(nodes.filter((_, i) => i % 3 === 0))
+    layout.update(all)
+    checkNoOverlap(layout, all)
+  })
 })

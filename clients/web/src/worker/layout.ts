@@ -1,6 +1,7 @@
 import { CELL_H, CELL_W, HEADER, PAD } from '../shared/scene'
 import { type Box, type BoxLink, overlaps, placeBox, shelve } from './boxes'
 import { layerGroup } from './layer'
+import { Memory } from './memory'
 
 /**
  * Remembers where everything is. A node gets a cell when it is first seen and keeps it: only the user, a group that
@@ -35,6 +36,7 @@ const MIN_GAP = 6
 export class Layout {
   private readonly cells = new Map<string, Cell>()
   private readonly boxes = new Map<string, Group>()
+  private readonly memory = new Memory<Cell, Group>()
 
   /** Brings the layout up to date. Returns whether anything that stood before has moved. */
   update(nodes: readonly LayoutNode[]): boolean {
@@ -45,8 +47,8 @@ export class Layout {
     const fresh: Group[] = []
     const rerun: Group[] = []
     for (const [key, group] of members) {
-      const box = this.boxes.get(key)
-      const unseen = group.filter((node) => !this.cells.has(node.id))
+      const box = this.boxes.get(key) ?? this.restore(key)
+      const unseen = group.filter((node) => !this.cells.has(node.id) && !(box && this.comeBack(box, node.id)))
       if (!box) {
         fresh.push(this.fill({ key, x: 0, y: 0, w: 0, h: 0, cols: 0, rows: 0, cells: new Map() }, group))
       } else if (unseen.length > 0) {
@@ -65,6 +67,8 @@ export class Layout {
     }
     if (fresh.length > 0 && fresh.length >= (this.boxes.size + fresh.length) / 2) {
       for (const box of fresh) this.boxes.set(box.key, box)
+      // The old places belong to another picture.
+      this.memory.boxes.clear()
       shelve([...this.boxes.values()], this.links(nodes))
       return moved || this.boxes.size > fresh.length
     }
@@ -80,6 +84,8 @@ export class Layout {
   tidy(nodes: readonly LayoutNode[]): void {
     this.cells.clear()
     this.boxes.clear()
+    this.memory.cells.clear()
+    this.memory.boxes.clear()
     this.update(nodes)
   }
 
@@ -109,10 +115,32 @@ export class Layout {
     for (const [id, cell] of this.cells) {
       if (groupOf.get(id) === cell.group) continue
       this.cells.delete(id)
+      this.memory.cells.put(id, cell)
       this.boxes.get(cell.group)?.cells.delete(`${cell.col},${cell.row}`)
     }
-    for (const key of this.boxes.keys()) if (!members.has(key)) this.boxes.delete(key)
+    for (const [key, box] of this.boxes) {
+      if (members.has(key)) continue
+      this.boxes.delete(key)
+      this.memory.boxes.put(key, box)
+    }
     return members
+  }
+
+  /** A group that was there before, where it was, if nothing else stands there. */
+  private restore(key: string): Group | undefined {
+    const box = this.memory.boxes.take(key)
+    if (!box || [...this.boxes.values()].some((other) => overlaps(box, other, MIN_GAP))) return undefined
+    this.boxes.set(key, box)
+    return box
+  }
+
+  /** Gives a node that was there before its cell back. Returns whether that was possible. */
+  private comeBack(box: Group, id: string): boolean {
+    const cell = this.memory.cells.take(id)
+    if (!cell || cell.group !== box.key || cell.col >= box.cols || cell.row >= box.rows) return false
+    if (box.cells.has(`${cell.col},${cell.row}`)) return false
+    this.put(box, id, cell.col, cell.row)
+    return true
   }
 
   /** A full run of one group. */
