@@ -67,6 +67,8 @@ impl<S: Source, I: Strings> Walker<'_, S, I> {
     pub(super) fn node(&mut self, key: Sym) -> Result<Node> {
         let mut node = self.any_node()?;
         node.id = key;
+        // An empty id is none, whatever the node says itself.
+        node.has_id &= !key.is_empty();
         Ok(node)
     }
 
