@@ -47,6 +47,10 @@ export class Session {
     grouping: '',
     fields: [],
   }
+  /** Of which topology and grouping the offers are. */
+  private offered = ''
+  private offerTimer: ReturnType<typeof setTimeout> | undefined
+  private matchTimer: ReturnType<typeof setTimeout> | undefined
   private rev = 0
   private layoutRev = 0
   /** After "tidy" with chips, only what passed them has a place. */
@@ -97,7 +101,14 @@ export class Session {
     const metric = view.metric !== this.view.metric
     if (metric) this.maxima.clear()
     this.view = view
-    this.touch(scene ? Dirty.scene : metric ? Dirty.values : Dirty.match, true)
+    if (scene || metric) return this.touch(scene ? Dirty.scene : Dirty.values, true)
+    // A key stroke goes before data that wait to be shown.
+    clearTimeout(this.matchTimer)
+    this.matchTimer = setTimeout(() => {
+      if (!this.visible || !this.scene) return this.touch(Dirty.match, true)
+      this.rematch(this.scene)
+      this.postTable()
+    }, 0)
   }
 
   setTable(spec: TableSpec | null): void {
@@ -229,7 +240,15 @@ export class Session {
       for (const to of node.adjacency) this.callers.set(to, (this.callers.get(to) ?? 0) + 1)
     this.sceneNodes = nodes
     this.post({ type: 'scene', scene: this.scene })
-    this.offer(all, grouping)
+    if (this.offered !== key) this.offer(all, grouping, key)
+    else {
+      // A key stroke may come in between.
+      clearTimeout(this.offerTimer)
+      this.offerTimer = setTimeout(() => {
+        this.offer([...this.model.nodes()], grouping, key)
+        this.postSummary()
+      }, 0)
+    }
     this.postSummary()
   }
 
@@ -326,7 +345,9 @@ export class Session {
   }
 
   /** What can be chosen with these nodes; it changes only when nodes come or go. */
-  private offer(all: NodeSummary[], grouping: string): void {
+  private offer(all: NodeSummary[], grouping: string, key: string): void {
+    clearTimeout(this.offerTimer)
+    this.offered = all.length > 0 ? key : ''
     const metrics = new Map<string, number>()
     for (const node of all) {
       for (const metric of node.metrics) {
