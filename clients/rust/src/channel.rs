@@ -14,6 +14,8 @@ use tonic::transport::Endpoint;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
+use crate::replicas::Replicas;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
@@ -36,6 +38,13 @@ impl Channel {
     pub fn connect(address: Uri) -> Self {
         let endpoint = endpoint(address);
         Channel::remote(endpoint.connect_lazy())
+    }
+
+    /// To replicas of one server, called in turn; those that cannot be connected to are left out. Must be called within a
+    /// Tokio runtime.
+    #[must_use]
+    pub fn connect_any(addresses: Vec<Uri>) -> Self {
+        Channel(BoxCloneSyncService::new(Replicas::new(addresses)))
     }
 
     /// To a server in this process, called directly: no bytes are framed.

@@ -11,6 +11,7 @@
 mod caller;
 mod channel;
 mod key;
+mod replicas;
 
 pub use caller::{ASSERTION_HEADER, Caller, authorise};
 pub use channel::Channel;

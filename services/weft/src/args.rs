@@ -190,13 +190,13 @@ pub(crate) struct Authfe {
     #[arg(long, env = "WEFT_USERS")]
     pub(crate) users: Uri,
 
-    /// The collection service, as http://host:port
-    #[arg(long, env = "WEFT_COLLECTION")]
-    pub(crate) collection: Uri,
+    /// A replica of the collection service, as http://host:port (may be repeated)
+    #[arg(long, env = "WEFT_COLLECTION", value_delimiter = ',', required = true)]
+    pub(crate) collection: Vec<Uri>,
 
-    /// The query service, as http://host:port
-    #[arg(long, env = "WEFT_QUERY")]
-    pub(crate) query: Uri,
+    /// A replica of the query service, as http://host:port (may be repeated)
+    #[arg(long, env = "WEFT_QUERY", value_delimiter = ',', required = true)]
+    pub(crate) query: Vec<Uri>,
 
     /// The controls service, as http://host:port
     #[arg(long, env = "WEFT_CONTROLS")]

@@ -53,8 +53,8 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
     let address = public.local_addr()?;
     let peers = authfe::Peers {
         users: Channel::connect(args.users),
-        collection: Channel::connect(args.collection),
-        query: Channel::connect(args.query),
+        collection: Channel::connect_any(args.collection),
+        query: Channel::connect_any(args.query),
         controls: Channel::connect(args.controls),
         pipes: Channel::connect(args.pipes),
         open: runtime::open(&rt).await,
