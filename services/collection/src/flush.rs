@@ -95,11 +95,12 @@ impl Flush {
         sender: &mpsc::Sender<Object>,
     ) -> Result<(), FlushError> {
         let contents = segment.contents()?;
-        if contents.damaged > 0 {
-            self.metrics.damaged.inc_by(contents.damaged);
+        let damaged = segment.newly_damaged(contents.damaged);
+        if damaged > 0 {
+            self.metrics.damaged.inc_by(damaged);
             tracing::error!(
                 segment = segment.name,
-                records = contents.damaged,
+                records = damaged,
                 "damaged records of the log are lost"
             );
         }

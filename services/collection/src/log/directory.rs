@@ -79,15 +79,18 @@ impl Directory {
             bytes: AtomicU64::new(0),
             reports: AtomicU64::new(0),
             stored: AtomicBool::new(false),
+            damaged: AtomicU64::new(0),
         })
     }
 
     /// The stores have it: it must not be stored again.
     pub(super) fn mark_stored(&self, segment: &Segment) -> io::Result<()> {
-        fs::rename(&segment.path, segment.path.with_extension(STORED))?;
-        self.sync()?;
-        segment.stored.store(true, Ordering::Release);
-        Ok(())
+        // Another try after the sync failed finds it renamed.
+        if !segment.is_stored() {
+            fs::rename(&segment.path, segment.path.with_extension(STORED))?;
+            segment.stored.store(true, Ordering::Release);
+        }
+        self.sync()
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -115,6 +118,7 @@ impl Recovered {
             bytes: AtomicU64::new(contents.end),
             reports: AtomicU64::new(contents.records.len() as u64),
             stored: AtomicBool::new(stored),
+            damaged: AtomicU64::new(contents.damaged),
         });
         self.reports
             .extend(contents.records.into_iter().map(|read| {

@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub(super) bytes: AtomicU64,
     pub(super) reports: AtomicU64,
     pub(super) stored: AtomicBool,
+    /// Damaged records in it that were told, so that each is told once however often it is read.
+    pub(super) damaged: AtomicU64,
 }
 
 /// Where a body is.
@@ -59,6 +61,11 @@ impl Segment {
     /// Deletes its file; those who hold the segment can go on reading.
     pub(crate) fn delete(&self) -> io::Result<()> {
         std::fs::remove_file(self.current_path())
+    }
+
+    /// How many of these damaged records are news.
+    pub(crate) fn newly_damaged(&self, damaged: u64) -> u64 {
+        damaged.saturating_sub(self.damaged.swap(damaged, Ordering::Relaxed))
     }
 
     pub(crate) fn reports(&self) -> u64 {
