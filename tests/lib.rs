@@ -4,16 +4,25 @@
 //! A test takes a [`Sandbox`], talks to it as a probe, a browser or an operator would, and lets it go; processes and
 //! files go with it. Nothing is skipped: a binary that is missing fails the test.
 
+mod audit;
+pub mod collection;
 pub mod compare;
+pub mod crash;
 pub mod fake_probe;
 mod fault_proxy;
 pub mod http;
+pub mod load;
 mod port;
+mod process;
 pub mod recorded;
 mod sandbox;
 mod servers;
 
+pub use audit::{Audit, Keep};
+pub use collection::Collection;
 pub use fault_proxy::{Fault, FaultProxy, Throttle};
+pub use load::{Acked, Load, Made};
 pub use port::Port;
-pub use sandbox::{Sandbox, Topology, binary};
+pub use process::{Process, binary};
+pub use sandbox::{Sandbox, Topology};
 pub use servers::Server;

@@ -1,18 +1,13 @@
 //! Weft, running.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use client::Channel;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
 
-/// How long a process may take to say that it is ready, on a machine that is busy building.
-const READY: Duration = Duration::from_secs(60);
+use crate::Process;
 
 /// How the services are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +27,7 @@ pub struct Sandbox {
     pub address: String,
     /// `host:port` of the edge's private port.
     pub admin: String,
-    processes: Vec<Child>,
+    processes: Vec<Process>,
     dir: TempDir,
 }
 
@@ -77,7 +72,7 @@ impl Sandbox {
     /// The process that owns the public port.
     #[must_use]
     pub fn edge_pid(&self) -> Option<u32> {
-        self.processes.last().and_then(Child::id)
+        self.processes.last().and_then(Process::pid)
     }
 
     /// Interrupts the process that owns the public port, as Ctrl-C does; its exit code.
@@ -85,40 +80,16 @@ impl Sandbox {
     /// # Errors
     /// When it cannot be signalled or does not end within `patience`.
     pub async fn interrupt(mut self, patience: Duration) -> anyhow::Result<Option<i32>> {
-        let mut edge = self.processes.pop().context("a process")?;
-        let pid = edge.id().context("a running process")?;
-        let pid = pid.to_string();
-        Command::new("kill").args(["-INT", &pid]).status().await?;
-        let status = timeout(patience, edge.wait()).await;
-        Ok(status.context("it did not end in time")??.code())
+        let edge = self.processes.pop().context("a process")?;
+        edge.interrupt(patience).await
     }
-}
-
-/// Where the binary is: beside the test binary's folder, or where `WEFT_BIN` says.
-///
-/// # Errors
-/// When there is none.
-pub fn binary() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("WEFT_BIN") {
-        return Ok(path.into());
-    }
-    let deps = std::env::current_exe()?;
-    let target = deps.parent().and_then(Path::parent);
-    let path = target.context("a target folder")?.join("weft");
-    if !path.exists() {
-        bail!(
-            "{} is missing: run `cargo build -p weft` first",
-            path.display()
-        );
-    }
-    Ok(path)
 }
 
 async fn up(
     dir: &TempDir,
     admin: &str,
     wiring: &str,
-    processes: &mut Vec<Child>,
+    processes: &mut Vec<Process>,
 ) -> anyhow::Result<String> {
     let data = dir.path().to_string_lossy().into_owned();
     let flags = [
@@ -139,7 +110,7 @@ async fn up(
 async fn one_each(
     dir: &TempDir,
     admin: &str,
-    processes: &mut Vec<Child>,
+    processes: &mut Vec<Process>,
 ) -> anyhow::Result<String> {
     let data = dir.path().to_string_lossy().into_owned();
     let key = dir.path().join("assertion.key");
@@ -187,22 +158,12 @@ async fn one_each(
     spawn(&flags, processes).await
 }
 
-/// Starts the binary and waits for the line that says where it listens.
-async fn spawn(flags: &[&str], processes: &mut Vec<Child>) -> anyhow::Result<String> {
-    let mut child = Command::new(binary()?)
-        .args(flags)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let stdout = child.stdout.take().context("standard output")?;
-    processes.push(child);
-    let mut lines = BufReader::new(stdout).lines();
-    let line = timeout(READY, lines.next_line()).await;
-    let line = line.with_context(|| format!("weft {} did not get ready", flags[0]))??;
-    let line = line.with_context(|| format!("weft {} ended at once", flags[0]))?;
-    let (_, rest) = line.split_once("http://").context("an address")?;
-    let address = rest.split([' ', '/']).next().unwrap_or(rest);
-    Ok(address.to_owned())
+/// Starts the binary and waits until it is ready; where it listens.
+async fn spawn(flags: &[&str], processes: &mut Vec<Process>) -> anyhow::Result<String> {
+    let mut process = Process::spawn(flags, None)?;
+    let address = process.ready().await?;
+    processes.push(process);
+    Ok(address)
 }
 
 /// An address that was free a moment ago.

@@ -101,6 +101,22 @@ impl Server {
         self.kind.env()
     }
 
+    /// The same in a file, as AWS's tools write it: what a process that runs already can be told.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the server asks for none.
+    pub fn credentials_file(&self) -> anyhow::Result<PathBuf> {
+        let value = |name: &str| {
+            let found = self.env().iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| *value).context("a credential")
+        };
+        let (key, secret) = (value("AWS_ACCESS_KEY_ID")?, value("AWS_SECRET_ACCESS_KEY")?);
+        let file = self.dir.path().join("credentials");
+        let text = format!("[default]\naws_access_key_id={key}\naws_secret_access_key={secret}\n");
+        std::fs::write(&file, text)?;
+        Ok(file)
+    }
+
     /// Its process, if it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

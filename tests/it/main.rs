@@ -2,6 +2,8 @@
 
 mod controls;
 mod crates;
+mod damage;
+mod durability;
 mod fault_proxy;
 mod help;
 mod hostile;
