@@ -15,7 +15,9 @@ pub enum LogFormat {
 /// Sends log lines to standard error. `filter` is in the syntax of `RUST_LOG`: `info`, `warn,query=debug`. Does nothing
 /// when a subscriber is set already.
 pub fn init(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // It tells every try to connect; that NATS is away is told once, as of every dependency. A later directive wins.
+    let filter = EnvFilter::try_new(format!("async_nats=warn,{filter}"))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -1,7 +1,7 @@
 //! What the URL of a store says.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -9,7 +9,6 @@ use crate::OpenError;
 
 /// A store's URL with its parameters, all of them known and none of them secret.
 #[derive(Debug)]
-#[allow(dead_code)]
 pub(crate) struct Address<'a> {
     url: &'a Url,
     parameters: BTreeMap<String, String>,
@@ -19,7 +18,6 @@ pub(crate) struct Address<'a> {
 const NO_SECRETS: &str = "no secrets in the URL of a store: it is seen by others; \
     put them into the environment or into a file, and name that";
 
-#[allow(dead_code)]
 impl<'a> Address<'a> {
     /// Messages never quote the URL, which may hold a secret that does not belong there.
     pub(crate) fn parse(url: &'a Url, known: &[&str]) -> Result<Self, OpenError> {
@@ -74,8 +72,24 @@ impl<'a> Address<'a> {
         }
     }
 
+    /// A file that holds the credential.
+    pub(crate) fn credentials(&self) -> Option<&Path> {
+        self.get("credentials").map(Path::new)
+    }
+
     pub(crate) fn host(&self) -> Option<&str> {
         self.url.host_str().filter(|host| !host.is_empty())
+    }
+
+    /// `host:port`, if the URL says nothing else.
+    pub(crate) fn server(&self, default_port: u16) -> Option<String> {
+        let host = self.host().filter(|_| matches!(self.path(), "" | "/"))?;
+        let port = self.url.port().unwrap_or(default_port);
+        Some(format!("{host}:{port}"))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.url.path()
     }
 
     /// The path of `scheme:///dir/file`.

@@ -1,5 +1,6 @@
 //! Which blocks an organisation has in which hour.
 
+mod dynamodb;
 mod memory;
 mod sqlite;
 
@@ -12,7 +13,7 @@ use url::Url;
 
 use crate::address::Address;
 use crate::calls::Calls;
-use crate::{OpenError, StoreError};
+use crate::{OpenError, StoreError, aws};
 
 const HOUR: i64 = 3_600_000_000_000;
 const PAYLOAD_BYTES: usize = 300 << 10;
@@ -78,8 +79,8 @@ trait Backend: std::fmt::Debug + Send + Sync {
 }
 
 impl Index {
-    /// Opens `memory:`, `sqlite:///file` or `dynamodb://table?endpoint=…&region=…&create=true`. What is away at this
-    /// moment is no error: calls fail until it is there.
+    /// Opens `memory:`, `sqlite:///file` or `dynamodb://table?endpoint=…&region=…&credentials=/file&create=true`. What is
+    /// away at this moment is no error: calls fail until it is there.
     ///
     /// # Errors
     /// If the URL is wrong, a file cannot be made, or an index is open already.
@@ -92,6 +93,12 @@ impl Index {
             "sqlite" => {
                 let path = Address::parse(url, &[])?.file_path()?;
                 Arc::new(sqlite::Sqlite::open(&path).await?)
+            }
+            "dynamodb" => {
+                let [endpoint, region, credentials] = aws::PARAMETERS;
+                let known = [endpoint, region, credentials, "create"];
+                let address = Address::parse(url, &known)?;
+                Arc::new(dynamodb::DynamoDb::open(&address).await?)
             }
             other => {
                 return Err(OpenError::Url(format!(

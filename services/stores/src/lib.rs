@@ -13,6 +13,7 @@
 
 mod address;
 pub mod archive;
+mod aws;
 mod calls;
 pub mod conformance;
 mod error;

@@ -2,6 +2,7 @@
 
 mod file;
 mod memory;
+mod s3;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use url::Url;
 
 use crate::address::Address;
 use crate::calls::Calls;
-use crate::{OpenError, StoreError};
+use crate::{OpenError, StoreError, aws};
 
 /// How many objects a call of `list` gives at most.
 const PAGE: usize = 1000;
@@ -47,8 +48,8 @@ trait Backend: std::fmt::Debug + Send + Sync {
 }
 
 impl Objects {
-    /// Opens `memory:`, `file:///directory` or `s3://bucket/prefix?endpoint=…&region=…`. What is away at this moment is
-    /// no error: calls fail until it is there.
+    /// Opens `memory:`, `file:///directory` or `s3://bucket/prefix?endpoint=…&region=…&credentials=/file`. What is away at
+    /// this moment is no error: calls fail until it is there.
     ///
     /// # Errors
     /// If the URL is wrong, a directory cannot be made, or objects are open already.
@@ -61,6 +62,10 @@ impl Objects {
             "file" => {
                 let root = Address::parse(url, &[])?.file_path()?;
                 Arc::new(file::Files::open(root).await?)
+            }
+            "s3" => {
+                let address = Address::parse(url, &aws::PARAMETERS)?;
+                Arc::new(s3::S3::open(&address).await?)
             }
             other => {
                 return Err(OpenError::Url(format!(

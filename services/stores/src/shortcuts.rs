@@ -1,6 +1,7 @@
 //! Announcements of reports that came out of turn.
 
 mod memory;
+mod nats;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +13,9 @@ use url::Url;
 use crate::address::Address;
 use crate::calls::Calls;
 use crate::{OpenError, StoreError};
+
+/// Announcements that a listener may lag behind before it misses some.
+const LAG: usize = 64;
 
 /// "This report came."
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +47,7 @@ trait Backend: std::fmt::Debug + Send + Sync {
 }
 
 impl Shortcuts {
-    /// Opens `memory:` (this process alone) or `nats://host:port`. What is away at this moment is no error: nothing is
+    /// Opens `memory:` (this process alone) or `nats://host:port?credentials=/file`. What is away at this moment is no error: nothing is
     /// announced until it is there.
     ///
     /// # Errors
@@ -53,6 +57,10 @@ impl Shortcuts {
             "memory" => {
                 Address::parse(url, &[])?;
                 Arc::new(memory::Memory::default())
+            }
+            "nats" => {
+                let address = Address::parse(url, &nats::PARAMETERS)?;
+                Arc::new(nats::Nats::open(&address, rt).await?)
             }
             other => {
                 return Err(OpenError::Url(format!(

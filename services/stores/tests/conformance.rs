@@ -2,7 +2,7 @@
 
 use runtime::Runtime;
 use stores::conformance;
-use stores::{Index, IndexEntry, Objects, Shortcuts};
+use stores::{Index, IndexEntry, Objects, Shortcuts, StoreError};
 use tempfile::TempDir;
 use url::Url;
 
@@ -38,6 +38,8 @@ async fn files() {
     conformance::objects(&objects(&at).await).await;
 
     let again = objects(&at).await;
+    let folder = again.get("put/a", 0..0).await;
+    assert!(matches!(folder, Err(StoreError::NotFound(_))), "{folder:?}");
     let kept = again.get("range", 0..10).await.expect("kept");
     assert_eq!(kept, "0123456789");
     let writing = dir.path().join("new/objects/~writing");

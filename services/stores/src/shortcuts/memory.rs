@@ -7,11 +7,8 @@ use tokio::sync::broadcast;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Backend, Shortcut, ShortcutStream};
+use super::{Backend, LAG, Shortcut, ShortcutStream};
 use crate::StoreError;
-
-/// Announcements that a listener may lag behind before it misses some.
-const LAG: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<HashMap<String, broadcast::Sender<Shortcut>>>);
