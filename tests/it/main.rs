@@ -9,6 +9,7 @@ mod help;
 mod hostile;
 mod recorded;
 mod servers;
+mod stores;
 mod tenants;
 mod throttle;
 mod views;
