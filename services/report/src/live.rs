@@ -11,6 +11,7 @@
 mod config;
 mod crowd;
 mod probe;
+mod settled;
 mod sweep;
 mod whole;
 
@@ -27,6 +28,7 @@ use crate::upgrade::upgrade;
 pub use config::LiveConfig;
 pub use crowd::Dropped;
 use probe::{Post, Probe, Tools};
+use settled::Settled;
 use whole::{Change, Merged, Whole};
 
 /// Inflated reports are rarely larger, and every tenant has such a buffer.
@@ -56,6 +58,8 @@ pub struct Live {
     /// Bytes of strings that were needed when that was last found out.
     needed: usize,
     buffer: Vec<u8>,
+    /// What is left to say of the probes after [`Live::settle`].
+    settled: Option<Settled>,
 }
 
 impl fmt::Debug for Live {
@@ -88,6 +92,7 @@ impl Live {
             gone: Vec::new(),
             needed: 0,
             buffer: Vec::new(),
+            settled: None,
         }
     }
 
@@ -101,6 +106,9 @@ impl Live {
         format: Format,
         compression: Compression,
     ) {
+        if self.settled.is_some() {
+            return;
+        }
         let post = Post::new(received_unix_nanos, body, format, compression);
         if let Some(probe) = self.probes.get_mut(probe_id) {
             probe.push(post);
@@ -116,13 +124,16 @@ impl Live {
 
     /// Whether there is anything to show.
     pub fn has_reports(&mut self, now: i64) -> bool {
+        if let Some(settled) = &self.settled {
+            return settled.next_expiry.is_some();
+        }
         self.expire(now);
         !self.probes.is_empty()
     }
 
     /// Brings the merged report up to date.
     pub fn refresh(&mut self, now: i64) -> Refreshed {
-        if self.merge(now) && self.is_littered() {
+        if self.settled.is_none() && self.merge(now) && self.is_littered() {
             self.renew();
             self.merge(now);
         }
@@ -154,7 +165,10 @@ impl Live {
     /// When the merged report changes if nothing is posted, after a refresh.
     #[must_use]
     pub fn next_expiry(&self) -> Option<i64> {
-        self.probes.values().map(Probe::next_change).min()
+        match &self.settled {
+            Some(settled) => settled.next_expiry,
+            None => self.probes.values().map(Probe::next_change).min(),
+        }
     }
 
     /// What was left out of the merged report because a topology is too large.
@@ -166,7 +180,10 @@ impl Live {
     /// About how much memory all of it takes, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let probes: usize = self.probes.values().map(Probe::heap_bytes).sum();
+        let probes: usize = match &self.settled {
+            Some(settled) => settled.heap_bytes,
+            None => self.probes.values().map(Probe::heap_bytes).sum(),
+        };
         let report: usize = self
             .report
             .topologies

@@ -165,6 +165,22 @@ fn deltas_without_a_full_report_are_part_merged() {
 }
 
 #[test]
+fn a_settled_moment_stays_as_it_is() {
+    let mut tenant = Tenant::new(LiveConfig::default());
+    tenant.post(0, "p", &full(&["a"]));
+    tenant.post(14, "q", &full(&["b"]));
+    assert_eq!(tenant.hosts(16), "a~ b");
+    let (before, expiry) = (tenant.live.heap_bytes(), tenant.live.next_expiry());
+    tenant.live.settle();
+    assert!(tenant.live.heap_bytes() < before);
+    assert_eq!(tenant.live.next_expiry(), expiry);
+    assert!(tenant.live.has_reports(START + 16 * SECOND));
+    tenant.post(17, "p", &full(&["c"]));
+    assert_eq!(tenant.hosts(17), "a~ b");
+    assert_eq!(tenant.hosts(90), "a~ b");
+}
+
+#[test]
 fn generations_follow_changes() {
     let mut tenant = Tenant::new(LiveConfig::default());
     let mut generations = Vec::new();

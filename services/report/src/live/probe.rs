@@ -223,12 +223,17 @@ impl Probe {
         let decoded = |p: &Post| p.decoded.as_ref().map_or(0, |(_, c)| c.heap_bytes);
         let posts = self.posts.iter();
         let posts = posts.map(|p| size_of::<Post>() + p.body.len() + decoded(p));
-        // Merged, several posts take about as much again as the largest of them.
         let merged = match self.posts.len() {
             0 | 1 => 0,
-            _ => self.posts.iter().map(decoded).max().unwrap_or(0),
+            _ => self.merged_bytes(),
         };
         posts.sum::<usize>() + merged
+    }
+
+    /// Merged, several posts take about as much as the largest of them.
+    pub(super) fn merged_bytes(&self) -> usize {
+        let decoded = |p: &Post| p.decoded.as_ref().map_or(0, |(_, c)| c.heap_bytes);
+        self.posts.iter().map(decoded).max().unwrap_or(0)
     }
 
     fn last(&self) -> i64 {
