@@ -11,10 +11,11 @@ use bytes::Bytes;
 use proto::encoded::query::v1 as pb;
 use report::options::Selection;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{Code, Status};
 
 use crate::convert;
+use crate::moment::timestamp;
 use crate::tenant::{Reading, Tenant, Version};
 
 /// Removals remembered for watchers that come back; older versions get everything anew.
@@ -22,6 +23,9 @@ const REMOVALS: usize = 20_000;
 
 /// Looked at anew this often in any case, so that a hub notices that nobody watches it any more.
 const AT_MOST: Duration = Duration::from_secs(1);
+
+/// The least time between two renderings, however urgent.
+const URGENT: Duration = Duration::from_millis(50);
 
 /// How nodes are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +56,8 @@ pub(crate) struct Hubs {
 pub(crate) struct Hub {
     state: Mutex<State>,
     version: watch::Sender<u64>,
+    /// Rises when what is rendered shall be seen at once.
+    urgent: watch::Sender<u64>,
     /// Unique per hub, so that a version of another one is not mistaken for one of this.
     id: u64,
 }
@@ -65,6 +71,8 @@ struct State {
     version: u64,
     rendered: Option<Version>,
     warnings: Vec<String>,
+    /// The version in which the warnings last changed.
+    warned: u64,
     at: i64,
     /// The change that was worked out last, for the other watchers that ask for the same.
     last: Option<(u64, Arc<Change>)>,
@@ -89,9 +97,12 @@ pub(crate) struct Change {
     /// The moment that is shown, in Unix nanoseconds.
     pub(crate) at: i64,
     pub(crate) warnings: Vec<String>,
+    /// The warnings are others than before.
+    pub(crate) warned: bool,
 }
 
 impl Change {
+    /// Whether no node changed.
     pub(crate) fn is_empty(&self) -> bool {
         !self.reset && self.added.is_empty() && self.updated.is_empty() && self.removed.is_empty()
     }
@@ -118,6 +129,7 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
                 let hub = Arc::new(Hub {
                     state: Mutex::default(),
                     version: watch::Sender::new(0),
+                    urgent: watch::Sender::new(0),
                     id: rand::random(),
                 });
                 known.insert(subject.clone(), Arc::downgrade(&hub));
@@ -129,7 +141,7 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
     if is_new || !hub.is_rendered() {
         render(tenant, &hub, &subject).await?;
     }
-    if is_new {
+    if is_new && !tenant.stands() {
         let (tenant, hub) = (Arc::clone(tenant), Arc::downgrade(&hub));
         tokio::spawn(keep_fresh(tenant, hub, subject));
     }
@@ -139,10 +151,13 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
 /// Renders whenever reports came or expired, until nobody watches.
 async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
     let mut arrivals = tenant.arrivals();
+    let mut urgencies = tenant.urgencies();
     let interval = tenant.hubs.interval;
     loop {
         let Some(strong) = hub.upgrade() else { return };
         arrivals.mark_unchanged();
+        let urgent = urgencies.has_changed().unwrap_or(false);
+        urgencies.mark_unchanged();
         let started = Instant::now();
         let next_expiry = match render(&tenant, &strong, &subject).await {
             Ok(next_expiry) => next_expiry,
@@ -150,11 +165,25 @@ async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
             Err(status) if status.code() == Code::Internal => AT_MOST,
             Err(_) => return,
         };
+        if urgent {
+            strong.urgent.send_modify(|n| *n += 1);
+        }
         drop(strong);
-        tokio::time::sleep_until(started + interval).await;
+        let news = async {
+            sleep_until(started + interval).await;
+            tokio::select! {
+                _ = arrivals.changed() => {}
+                () = sleep(next_expiry) => {}
+            }
+        };
+        let hurry = async {
+            // Another receiver, so that the next round still sees that it was urgent.
+            let _ = urgencies.clone().changed().await;
+            sleep_until(started + URGENT).await;
+        };
         tokio::select! {
-            _ = arrivals.changed() => {}
-            () = tokio::time::sleep(next_expiry) => {}
+            () = news => {}
+            () = hurry => {}
         }
     }
 }
@@ -191,6 +220,11 @@ impl Hub {
         self.version.subscribe()
     }
 
+    /// Changes when what is new shall be seen at once.
+    pub(crate) fn urgencies(&self) -> watch::Receiver<u64> {
+        self.urgent.subscribe()
+    }
+
     /// Names a version of this hub for others to keep.
     fn name(&self, version: u64) -> String {
         format!("{:016x}-{version}", self.id)
@@ -219,25 +253,23 @@ impl Hub {
     }
 
     /// A change as a message; the nodes in it are shared with every other watcher.
-    pub(crate) fn message(&self, change: &Change, more: &[String]) -> pb::WatchTopologyResponse {
+    pub(crate) fn message(&self, change: &Change) -> pb::WatchTopologyResponse {
         pb::WatchTopologyResponse {
             reset: change.reset,
             added: change.added.clone(),
             updated: change.updated.clone(),
             removed_ids: change.removed.iter().map(|id| convert::text(id)).collect(),
             version: self.name(change.version),
-            at: Some(prost_types::Timestamp {
-                seconds: change.at.div_euclid(1_000_000_000),
-                nanos: i32::try_from(change.at.rem_euclid(1_000_000_000)).unwrap_or(0),
-            }),
-            warnings: change.warnings.iter().chain(more).cloned().collect(),
+            at: Some(timestamp(change.at)),
+            warnings: change.warnings.clone(),
         }
     }
 
     /// Takes over what is rendered now; false if there is no such topology.
     fn update(&self, reading: Reading<'_>, subject: &Subject) -> bool {
         let mut state = self.lock();
-        if state.rendered == Some(reading.version) {
+        if state.rendered == Some(reading.version) && state.warnings == reading.warnings {
+            state.at = reading.now;
             return true;
         }
         let Reading {
@@ -252,7 +284,8 @@ impl Hub {
             return false;
         };
         let version = state.version + 1;
-        let mut changed = state.rendered.is_none() || state.warnings != warnings;
+        let warned = state.warnings != warnings;
+        let mut changed = state.rendered.is_none() || warned;
         let mut kept = BTreeMap::new();
         let mut before = std::mem::take(&mut state.nodes);
         for summary in summaries {
@@ -291,6 +324,9 @@ impl Hub {
         state.forget(before.into_keys(), version);
         state.rendered = Some(rendered);
         state.warnings = warnings;
+        if warned {
+            state.warned = version;
+        }
         state.at = now;
         if changed {
             state.version = version;
@@ -323,6 +359,7 @@ impl State {
             change.added = self.nodes.values().map(|n| n.encoded.clone()).collect();
             return change;
         };
+        change.warned = self.warned > from;
         for node in self.nodes.values() {
             if node.came > from {
                 change.added.push(node.encoded.clone());

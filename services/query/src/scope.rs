@@ -1,5 +1,4 @@
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,9 +14,10 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use tonic::{Request, Response, Status};
 
+use crate::follow::Watcher;
 use crate::hub::{self, Change, Form, Hub, Subject};
-use crate::selection::{Past, check_node_id, selection};
-use crate::tenant::{Reading, Tenant};
+use crate::selection::{Wanted, check_node_id, wanted};
+use crate::tenant::Reading;
 use crate::tenants::Tenants;
 
 /// Bytes of a chunk.
@@ -61,8 +61,8 @@ impl ScopeService for Scope {
         let caller = Caller::of(&request, Permission::View)?;
         let mut request = request.into_inner();
         check_node_id(&request.node_id)?;
-        let selection = selection(request.selection.take(), &caller, Past::Ignore)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let Wanted { selection, at } = wanted(request.selection.take(), &caller)?;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         // Unbounded, because the tenant's lock must not wait for a reader that is slow; the document bounds it.
         let (sender, receiver) = mpsc::unbounded_channel();
         let failed = sender.clone();
@@ -90,9 +90,9 @@ impl ScopeService for Scope {
     ) -> Result<Response<Self::WatchDocumentStream>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
         let request = request.into_inner();
-        let selection = selection(request.selection, &caller, Past::Ignore)?;
+        let Wanted { selection, at } = wanted(request.selection, &caller)?;
         let interval = interval(request.interval_ms, DEFAULT_INTERVAL)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let subject = Subject {
             topology: request.topology_id,
             selection,
@@ -100,7 +100,14 @@ impl ScopeService for Scope {
         };
         let hub = hub::join(&tenant, subject).await?;
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(watch(tenant, hub, interval, sender));
+        let watcher = Watcher { sender, interval };
+        let message = |_: &Hub, change: &Change| {
+            let message = || pb::WatchDocumentResponse {
+                message: message(change),
+            };
+            (!change.is_empty()).then(message)
+        };
+        tokio::spawn(async move { watcher.follow(tenant, hub, None, message).await });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
@@ -157,34 +164,6 @@ fn write(
     }
     send(out);
     Ok(())
-}
-
-async fn watch(
-    tenant: Arc<Tenant>,
-    hub: Arc<Hub>,
-    interval: Duration,
-    sender: mpsc::Sender<Result<pb::WatchDocumentResponse, Status>>,
-) {
-    let mut versions = hub.versions();
-    let mut at = None;
-    while let Ok(permit) = sender.reserve().await {
-        tenant.touch();
-        versions.mark_unchanged();
-        let change = hub.since(at);
-        at = Some(change.version);
-        if !change.is_empty() {
-            permit.send(Ok(pb::WatchDocumentResponse {
-                message: message(&change),
-            }));
-            tokio::time::sleep(interval).await;
-        }
-        tokio::select! {
-            () = sender.closed() => return,
-            // A tenant that is watched is one that is read, however quiet it is.
-            () = tokio::time::sleep(Duration::from_secs(20)) => {}
-            changed = versions.changed() => if changed.is_err() { return },
-        }
-    }
 }
 
 /// A diff as Scope's WebSocket sends it: arrays are null when empty, and `reset` is only there when true.

@@ -6,33 +6,26 @@ use proto::tenant::v1::Permission;
 use report::options::Selection;
 use tonic::Status;
 
+use crate::moment;
+
 /// Choices in one selection, and values in one choice.
 const CHOICES: usize = 64;
 const VALUES: usize = 256;
 /// Bytes of an option's id or value.
 const TEXT_BYTES: usize = 1024;
 
-/// What to do about a moment in the past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Past {
-    /// Say that there is no history.
-    Refuse,
-    /// Show the present, as Scope's app without history does.
-    Ignore,
+/// What is to be shown, checked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub(crate) selection: Selection,
+    /// The moment in Unix nanoseconds; none is now.
+    pub(crate) at: Option<i64>,
 }
 
 /// Checks a selection and takes from it what this caller may not have.
-pub(crate) fn selection(
-    wanted: Option<pb::Selection>,
-    caller: &Caller,
-    past: Past,
-) -> Result<Selection, Status> {
+pub(crate) fn wanted(wanted: Option<pb::Selection>, caller: &Caller) -> Result<Wanted, Status> {
     let wanted = wanted.unwrap_or_default();
-    if wanted.at.is_some() && past == Past::Refuse {
-        return Err(Status::unimplemented(
-            "only the present is kept: leave `at` out",
-        ));
-    }
+    let at = moment::wanted(wanted.at)?;
     if wanted.options.len() > CHOICES {
         return Err(Status::invalid_argument(format!(
             "more than {CHOICES} options are chosen"
@@ -49,12 +42,13 @@ pub(crate) fn selection(
         options.push((choice.group_id, choice.values));
     }
     let hide = !caller.may(Permission::ViewSecrets);
-    Ok(Selection {
+    let selection = Selection {
         unfiltered: wanted.unfiltered,
         options,
         hide_command_line_arguments: hide || wanted.hide_command_line_arguments,
         hide_environment_variables: hide || wanted.hide_environment_variables,
-    })
+    };
+    Ok(Wanted { selection, at })
 }
 
 /// Fails for ids that no node has.

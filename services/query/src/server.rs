@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
 
 use client::Caller;
 use proto::encoded::query::v1 as pb;
@@ -13,11 +13,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::convert::{self, Detail};
-use crate::hub::{self, Form, Subject};
+use crate::follow::Watcher;
+use crate::hub::{self, Change, Form, Hub, Subject};
+use crate::moment;
+use crate::play::Player;
 use crate::scope::{Chunks, chunks, interval};
 use crate::search::Search;
-use crate::selection::{Past, check_node_id, selection};
+use crate::selection::{Wanted, check_node_id, wanted};
 use crate::tenants::Tenants;
+use crate::timeline::{self, Spans};
 use crate::watch::{self, Watches};
 
 /// Milliseconds between two responses of WatchTopology.
@@ -42,6 +46,32 @@ pub(crate) fn no_topology() -> Status {
     Status::not_found("there is no such topology")
 }
 
+/// A change for WatchTopology, if there is one.
+fn message(hub: &Hub, change: &Change) -> Option<pb::WatchTopologyResponse> {
+    (!change.is_empty() || change.warned).then(|| hub.message(change))
+}
+
+/// Sends what is played until it reaches the present, and then the present.
+async fn play(
+    watcher: &Watcher<pb::WatchTopologyResponse>,
+    mut player: Player,
+    hub: Arc<Hub>,
+    tenants: Tenants,
+    org: String,
+    subject: Subject,
+) -> Result<(), Status> {
+    let tenant = Arc::clone(&player.tenant);
+    tokio::select! {
+        () = watcher.follow(tenant, hub, None, message) => return Ok(()),
+        ended = player.ended() => ended?,
+    }
+    drop(player);
+    let tenant = tenants.fresh(&org).await;
+    let hub = hub::join(&tenant, subject).await?;
+    watcher.follow(tenant, hub, None, message).await;
+    Ok(())
+}
+
 #[tonic::async_trait]
 impl QueryService for Query {
     async fn list_topologies(
@@ -49,8 +79,8 @@ impl QueryService for Query {
         request: Request<pb::ListTopologiesRequest>,
     ) -> Result<Response<pb::ListTopologiesResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
-        let selection = selection(request.into_inner().selection, &caller, Past::Refuse)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let Wanted { selection, at } = wanted(request.into_inner().selection, &caller)?;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let topologies = tenant
             .read(move |r| convert::topologies(&r.view.topologies(r.symbols, &selection)))
             .await?;
@@ -64,8 +94,8 @@ impl QueryService for Query {
         let caller = Caller::of(&request, Permission::View)?;
         let request = request.into_inner();
         let detail = Detail::from(request.view());
-        let selection = selection(request.selection, &caller, Past::Refuse)?;
-        let (tenant, mut warnings) = self.tenants.fresh(&caller.org_id).await;
+        let Wanted { selection, at } = wanted(request.selection, &caller)?;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let nodes = tenant.read(move |r| {
             let nodes = r
                 .view
@@ -73,8 +103,7 @@ impl QueryService for Query {
             let nodes = nodes.map(|node| convert::encode_summary(&node, detail));
             Some((nodes.collect(), r.warnings))
         });
-        let (nodes, cut) = nodes.await?.ok_or_else(no_topology)?;
-        warnings.extend(cut);
+        let (nodes, warnings) = nodes.await?.ok_or_else(no_topology)?;
         Ok(Response::new(pb::GetTopologyResponse { nodes, warnings }))
     }
 
@@ -87,38 +116,37 @@ impl QueryService for Query {
     ) -> Result<Response<Self::WatchTopologyStream>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
         let request = request.into_inner();
-        let form = Form::Proto(request.view().into());
         let interval = interval(request.interval_ms, DEFAULT_INTERVAL)?;
-        let selection = selection(request.selection, &caller, Past::Refuse)?;
-        let (tenant, warnings) = self.tenants.fresh(&caller.org_id).await;
+        let speed = moment::speed(request.speed, 1.0)?;
+        let view = request.view();
+        let Wanted { selection, at } = wanted(request.selection, &caller)?;
         let subject = Subject {
             topology: request.topology_id,
             selection,
-            form,
+            form: Form::Proto(view.into()),
         };
-        let hub = hub::join(&tenant, subject).await?;
-        let from = hub.version_of(&request.resume_from);
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(async move {
-            let mut versions = hub.versions();
-            let mut from = from;
-            while let Ok(permit) = sender.reserve().await {
-                tenant.touch();
-                versions.mark_unchanged();
-                let change = hub.since(from);
-                from = Some(change.version);
-                if !change.is_empty() {
-                    permit.send(Ok(hub.message(&change, &warnings)));
-                    tokio::time::sleep(interval).await;
-                }
-                tokio::select! {
-                    () = sender.closed() => return,
-                    // A tenant that is watched is one that is read, however quiet it is.
-                    () = tokio::time::sleep(Duration::from_secs(20)) => {}
-                    changed = versions.changed() => if changed.is_err() { return },
-                }
+        let watcher = Watcher { sender, interval };
+        let org = caller.org_id;
+        match self.tenants.passed(at) {
+            None => {
+                let tenant = self.tenants.fresh(&org).await;
+                let hub = hub::join(&tenant, subject).await?;
+                let from = hub.version_of(&request.resume_from);
+                tokio::spawn(async move { watcher.follow(tenant, hub, from, message).await });
             }
-        });
+            Some(at) => {
+                let player = self.tenants.play(&org, at, speed, interval).await?;
+                let hub = hub::join(&player.tenant, subject.clone()).await?;
+                let tenants = self.tenants.clone();
+                tokio::spawn(async move {
+                    let played = play(&watcher, player, hub, tenants, org, subject).await;
+                    if let Err(status) = played {
+                        watcher.fail(status).await;
+                    }
+                });
+            }
+        }
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
@@ -129,8 +157,8 @@ impl QueryService for Query {
         let caller = Caller::of(&request, Permission::View)?;
         let request = request.into_inner();
         check_node_id(request.node_id.as_bytes())?;
-        let selection = selection(request.selection, &caller, Past::Refuse)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let Wanted { selection, at } = wanted(request.selection, &caller)?;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let node = tenant.read(move |r| {
             let (topology, id) = (&request.topology_id, request.node_id.as_bytes());
             let details = r.view.node(r.symbols, topology, id, &selection)?;
@@ -150,12 +178,12 @@ impl QueryService for Query {
         let caller = Caller::of(&request, Permission::View)?;
         let request = request.into_inner();
         let encoding = request.encoding();
-        let selection = selection(request.selection, &caller, Past::Refuse)?;
+        let Wanted { selection, at } = wanted(request.selection, &caller)?;
         let censor = Censor {
             command_lines: selection.hide_command_line_arguments,
             environment: selection.hide_environment_variables,
         };
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let bytes = tenant.read(move |r| {
             let mut out = Vec::new();
             match encoding {
@@ -179,12 +207,8 @@ impl QueryService for Query {
         request: Request<pb::ListProbesRequest>,
     ) -> Result<Response<pb::ListProbesResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
-        if request.get_ref().at.is_some() {
-            return Err(Status::unimplemented(
-                "only the present is kept: leave `at` out",
-            ));
-        }
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let at = moment::wanted(request.into_inner().at)?;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let probes = tenant.read(|r| {
             let probes = r.view.probes(r.symbols);
             probes.iter().map(convert::probe).collect::<Vec<_>>()
@@ -200,10 +224,9 @@ impl QueryService for Query {
     ) -> Result<Response<pb::SearchResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
         let mut request = request.into_inner();
-        let wanted = request.selection.take();
-        let selection = selection(wanted, &caller, Past::Refuse)?;
+        let Wanted { selection, at } = wanted(request.selection.take(), &caller)?;
         let search = Search::parse(&request)?;
-        let (tenant, _) = self.tenants.fresh(&caller.org_id).await;
+        let tenant = self.tenants.at(&caller.org_id, at).await?;
         let topologies = tenant
             .read(move |reading| search.run(reading, &selection))
             .await?;
@@ -214,10 +237,10 @@ impl QueryService for Query {
         &self,
         request: Request<pb::GetTimelineRequest>,
     ) -> Result<Response<pb::GetTimelineResponse>, Status> {
-        Caller::of(&request, Permission::View)?;
-        Err(Status::unimplemented(
-            "only the present is kept: there is no timeline yet",
-        ))
+        let caller = Caller::of(&request, Permission::View)?;
+        let spans = Spans::parse(request.get_ref())?;
+        let timeline = timeline::read(self.tenants.history(), &caller.org_id, spans).await?;
+        Ok(Response::new(timeline))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;

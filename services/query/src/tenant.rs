@@ -1,40 +1,53 @@
-//! What query knows of one tenant.
+//! What query knows of one tenant: now, or at some moment.
+
+mod feeding;
+mod past;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use proto::collection::v1::{Compression, RawReport, ReportFormat, StoredReport};
-use report::decode::{self, Limits};
+use report::decode::Limits;
 use report::live::{Live, LiveConfig};
 use report::view::View;
 use report::{Report, Symbols};
 use runtime::Clock;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::hub::Hubs;
 use crate::metrics::Metrics;
+use crate::moment::Shows;
+use crate::recent::Recent;
 
-/// The live state of a tenant and what is rendered of it.
+/// The state of a tenant and what is rendered of it.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) org: String,
     pub(crate) hubs: Hubs,
     state: Mutex<State>,
-    /// Rises with every report that arrives.
+    /// Rises whenever there may be something new.
     arrived: watch::Sender<u64>,
+    /// Rises when watchers shall see at once what is new.
+    urgent: watch::Sender<u64>,
     /// How far each replica of collection has been followed.
     seen: watch::Sender<HashMap<String, u64>>,
+    /// Whether each replica of collection answers, if that is known. Not in `state`, whose lock is held while it renders.
+    collectors: Mutex<Vec<Option<bool>>>,
+    /// Wakes feeds that wait before they try again.
+    reconnect: Notify,
     last_read: Mutex<Instant>,
-    clock: Clock,
+    shows: Shows,
     metrics: Metrics,
 }
 
 struct State {
     live: Live,
     view: Option<(View, Version)>,
+    recent: Recent,
+    /// What is missing of a past moment, in words.
+    missing: Vec<String>,
 }
 
 /// Names a state of the merged report.
@@ -64,20 +77,49 @@ impl std::fmt::Debug for State {
 }
 
 impl Tenant {
-    pub(crate) fn new(org: &str, clock: Clock, metrics: Metrics, interval: Duration) -> Self {
+    /// The tenant now, fed by so many replicas of collection.
+    pub(crate) fn present(
+        org: &str,
+        clock: Clock,
+        metrics: Metrics,
+        interval: Duration,
+        collectors: usize,
+    ) -> Self {
+        Tenant {
+            collectors: Mutex::new(vec![None; collectors]),
+            ..Tenant::new(org, Shows::Present(clock), metrics, interval)
+        }
+    }
+
+    fn new(org: &str, shows: Shows, metrics: Metrics, interval: Duration) -> Self {
         Tenant {
             org: org.to_owned(),
             hubs: Hubs::new(interval),
             state: Mutex::new(State {
                 live: Live::new(Limits::default(), LiveConfig::default()),
                 view: None,
+                recent: Recent::default(),
+                missing: Vec::new(),
             }),
             arrived: watch::Sender::new(0),
+            urgent: watch::Sender::new(0),
             seen: watch::Sender::new(HashMap::new()),
+            collectors: Mutex::default(),
+            reconnect: Notify::new(),
             last_read: Mutex::new(Instant::now()),
-            clock,
+            shows,
             metrics,
         }
+    }
+
+    /// The moment that is shown, in Unix nanoseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.shows.now()
+    }
+
+    /// Whether nothing will ever change.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(self.shows, Shows::Past(_))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -90,49 +132,17 @@ impl Tenant {
         })
     }
 
-    /// Adds a report. Cheap: nothing is decoded before somebody reads.
-    pub(crate) fn push(&self, stored: StoredReport) {
-        let at = stored.received_at.unwrap_or_default();
-        let received = at.seconds.saturating_mul(1_000_000_000) + i64::from(at.nanos);
-        if let Some(report) = stored.report
-            && let Some((format, compression)) = encoding(&report)
-        {
-            self.lock()
-                .live
-                .push(received, &report.probe_id, report.body, format, compression);
-            self.arrived.send_modify(|n| *n += 1);
-        }
-        self.saw(stored.replica, stored.sequence);
-    }
-
-    /// Notes that this replica's reports up to this number are here.
-    pub(crate) fn saw(&self, replica: String, sequence: u64) {
-        self.seen.send_modify(|seen| {
-            seen.insert(replica, sequence);
-        });
-    }
-
-    /// Whether this replica's report of this number is here already.
-    pub(crate) fn has_seen(&self, replica: &str, sequence: u64) -> bool {
-        let seen = self.seen.borrow();
-        seen.get(replica).is_some_and(|&last| last >= sequence)
-    }
-
-    /// Waits until this replica's reports up to this number are here.
-    pub(crate) async fn wait_for(&self, replica: &str, sequence: u64) {
-        let mut seen = self.seen.subscribe();
-        // The sender lives as long as this tenant.
-        let _ = seen
-            .wait_for(|seen| seen.get(replica).is_some_and(|&s| s >= sequence))
-            .await;
-    }
-
-    /// Changes with every report that arrives.
+    /// Changes whenever there may be something new.
     pub(crate) fn arrivals(&self) -> watch::Receiver<u64> {
         self.arrived.subscribe()
     }
 
-    /// Reads the tenant's present on a blocking thread.
+    /// Changes when what is new shall be seen at once.
+    pub(crate) fn urgencies(&self) -> watch::Receiver<u64> {
+        self.urgent.subscribe()
+    }
+
+    /// Reads the tenant as it shall be shown, on a blocking thread.
     pub(crate) async fn read<R, F>(self: &Arc<Self>, f: F) -> Result<R, Status>
     where
         R: Send + 'static,
@@ -142,7 +152,8 @@ impl Tenant {
         let tenant = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
             let timer = tenant.metrics.render_seconds.start_timer();
-            let result = tenant.lock().read(tenant.clock.unix_nanos(), f);
+            let missing = tenant.collectors_missing();
+            let result = tenant.lock().read(&tenant.shows, missing, f);
             timer.observe_duration();
             result
         });
@@ -172,16 +183,24 @@ impl Tenant {
 }
 
 impl State {
-    fn read<R>(&mut self, now: i64, f: impl FnOnce(Reading<'_>) -> R) -> R {
+    fn read<R>(
+        &mut self,
+        shows: &Shows,
+        missing: Option<String>,
+        f: impl FnOnce(Reading<'_>) -> R,
+    ) -> R {
+        // Under the lock, so that a played moment and its reports fit.
+        let now = shows.now();
         let refreshed = self.live.refresh(now);
         let next_expiry = self.live.next_expiry();
         let dropped = self.live.dropped().iter();
-        let warnings = dropped
-            .map(|(kind, nodes)| {
-                let facts = kind.facts();
-                format!("{nodes} {} nodes too many are left out", facts.name)
-            })
-            .collect();
+        let dropped = dropped.map(|(kind, nodes)| {
+            let facts = kind.facts();
+            format!("{nodes} {} nodes too many are left out", facts.name)
+        });
+        let mut warnings: Vec<String> = dropped.collect();
+        warnings.extend(missing);
+        warnings.extend_from_slice(&self.missing);
         let version = Version {
             generation: refreshed.generation,
             epoch: refreshed.epoch,
@@ -204,18 +223,4 @@ impl State {
             warnings,
         })
     }
-}
-
-fn encoding(report: &RawReport) -> Option<(decode::Format, decode::Compression)> {
-    let format = match report.format() {
-        ReportFormat::ScopeMsgpack => decode::Format::ScopeMsgpack,
-        ReportFormat::ScopeJson => decode::Format::ScopeJson,
-        ReportFormat::Unspecified => return None,
-    };
-    let compression = match report.compression() {
-        Compression::None => decode::Compression::None,
-        Compression::Gzip => decode::Compression::Gzip,
-        Compression::Unspecified => return None,
-    };
-    Some((format, compression))
 }

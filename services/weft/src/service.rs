@@ -25,8 +25,11 @@ pub(crate) async fn collection(args: Collection) -> anyhow::Result<()> {
 
 pub(crate) async fn query(args: Query) -> anyhow::Result<()> {
     let rt = start(&args.service)?;
+    let stores = args.stores.open(&args.data_dir, &rt).await?;
     let peers = query::Peers {
         collection: args.collection.into_iter().map(Channel::connect).collect(),
+        archive: stores.archive,
+        shortcuts: stores.shortcuts,
     };
     let (query, scope) = query::start(query::Config::default(), peers, &rt)?;
     let mesh = Mesh::new().with(query).with(scope);

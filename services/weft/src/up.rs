@@ -33,6 +33,8 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let to_collection = runtime::local(collection.clone(), &rt);
     let sources = query::Peers {
         collection: vec![to_collection.clone()],
+        archive: stores.archive,
+        shortcuts: stores.shortcuts,
     };
     let (query, scope) = query::start(query::Config::default(), sources, &rt)?;
     let to_query = runtime::local_pair(query.clone(), scope.clone(), &rt);

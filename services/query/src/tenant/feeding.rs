@@ -1,0 +1,102 @@
+//! How reports come to a tenant that shows the present.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use proto::collection::v1::StoredReport;
+use tokio::sync::futures::Notified;
+
+use super::{State, Tenant};
+use crate::collectors::partial;
+use crate::post::Post;
+
+impl Tenant {
+    /// Adds a report, unless it came already. Cheap: nothing is decoded before somebody reads.
+    pub(crate) fn push(&self, stored: StoredReport) {
+        let (replica, sequence) = (stored.replica.clone(), stored.sequence);
+        if let Some(post) = Post::stored(stored) {
+            let is_new = self.lock().push(post);
+            if is_new {
+                self.arrived.send_modify(|n| *n += 1);
+            } else {
+                self.metrics.repeated_reports.inc();
+            }
+        }
+        self.saw(replica, sequence);
+    }
+
+    /// Notes that this replica's reports up to this number are here.
+    pub(crate) fn saw(&self, replica: String, sequence: u64) {
+        self.seen.send_modify(|seen| {
+            let last = seen.entry(replica).or_default();
+            *last = sequence.max(*last);
+        });
+    }
+
+    /// Whether this replica's report of this number is here already.
+    pub(crate) fn has_seen(&self, replica: &str, sequence: u64) -> bool {
+        let seen = self.seen.borrow();
+        seen.get(replica).is_some_and(|&last| last >= sequence)
+    }
+
+    /// Waits until this replica's reports up to this number are here.
+    pub(crate) async fn wait_for(&self, replica: &str, sequence: u64) {
+        let mut seen = self.seen.subscribe();
+        // The sender lives as long as this tenant.
+        let _ = seen
+            .wait_for(|seen| seen.get(replica).is_some_and(|&s| s >= sequence))
+            .await;
+    }
+
+    /// Lets watchers see at once what is here.
+    pub(crate) fn hurry(&self) {
+        self.urgent.send_modify(|n| *n += 1);
+    }
+
+    /// Makes feeds that are waiting try again now.
+    pub(crate) fn reconnect(&self) {
+        self.reconnect.notify_waiters();
+    }
+
+    /// Waits until somebody wants feeds to try again.
+    pub(crate) fn reconnection(&self) -> Notified<'_> {
+        self.reconnect.notified()
+    }
+
+    /// Notes whether a replica of collection answers.
+    pub(crate) fn answers(&self, replica: usize, up: bool) {
+        let before = self.collectors()[replica].replace(up);
+        if before.unwrap_or(true) != up {
+            self.arrived.send_modify(|n| *n += 1);
+        }
+    }
+
+    /// That some replicas of collection do not answer, in words.
+    pub(super) fn collectors_missing(&self) -> Option<String> {
+        let collectors = self.collectors();
+        let up = collectors.iter().filter(|up| **up != Some(false));
+        partial(up.count(), collectors.len())
+    }
+
+    fn collectors(&self) -> MutexGuard<'_, Vec<Option<bool>>> {
+        self.collectors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds a report; false if it came already.
+    pub(super) fn push(&mut self, post: Post) -> bool {
+        let is_new = self.recent.is_new(post.id);
+        if is_new {
+            self.add(post);
+        }
+        is_new
+    }
+
+    pub(super) fn add(&mut self, post: Post) {
+        let (format, compression) = (post.format, post.compression);
+        self.live
+            .push(post.received, &post.probe, post.body, format, compression);
+    }
+}
