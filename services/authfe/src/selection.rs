@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use prost_types::Timestamp;
 use proto::query::v1::{OptionChoice, Selection};
+
+use crate::error::ApiError;
 
 /// Parameters that are not option groups.
 const RESERVED: [&str; 5] = [
@@ -29,10 +32,11 @@ pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
 }
 
 /// What a request selects. As in Scope's app, no parameter at all means no filter at all, not even the defaults.
-pub(crate) fn selection(query: &str) -> Selection {
+pub(crate) fn selection(query: &str) -> Result<Selection, ApiError> {
     let parameters = parameters(query);
     let is_true = |name| first(&parameters, name) == Some("true");
-    let at = first(&parameters, "timestamp").and_then(|t| t.parse().ok());
+    let at = first(&parameters, "timestamp").filter(|text| !text.is_empty());
+    let at = at.map(timestamp).transpose()?;
     let mut options: Vec<OptionChoice> = Vec::new();
     for (name, value) in &parameters {
         let known = options.iter().any(|o| o.group_id == *name);
@@ -44,13 +48,26 @@ pub(crate) fn selection(query: &str) -> Selection {
             values: value.split(',').map(str::to_owned).collect(),
         });
     }
-    Selection {
+    Ok(Selection {
         unfiltered: query.is_empty(),
         options,
         at,
         hide_command_line_arguments: is_true("hideCommandLineArguments"),
         hide_environment_variables: is_true("hideEnvironmentVariables"),
+    })
+}
+
+/// A moment as RFC 3339 writes it. A `+` that was not escaped has become a blank, of which it has no other.
+fn timestamp(text: &str) -> Result<Timestamp, ApiError> {
+    let malformed = || {
+        let cut: String = text.chars().take(64).collect();
+        ApiError::bad_request(format!("timestamp: {cut} is no RFC 3339 date and time"))
+    };
+    // The parser also takes dates alone.
+    if !text.contains(['T', 't']) {
+        return Err(malformed());
     }
+    text.replace(' ', "+").parse().map_err(|_| malformed())
 }
 
 /// The first value of a parameter.
@@ -126,11 +143,34 @@ pub(crate) fn go_duration(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    fn selection(query: &str) -> Selection {
+        super::selection(query).expect("a selection")
+    }
+
+    #[test]
+    fn moments_are_rfc_3339() {
+        let check = |text: &str, expected: Option<(i64, i32)>| {
+            let selection = super::selection(&format!("timestamp={text}"));
+            let at = selection.ok().and_then(|selection| selection.at);
+            assert_eq!(at.map(|at| (at.seconds, at.nanos)), expected, "{text}");
+        };
+        check("2020-09-13T12:26:40Z", Some((1_600_000_000, 0)));
+        check("2020-09-13T12:26:40.5Z", Some((1_600_000_000, 500_000_000)));
+        check("2020-09-13T14:26:40%2B02:00", Some((1_600_000_000, 0)));
+        check("2020-09-13T14:26:40+02:00", Some((1_600_000_000, 0)));
+        check("2020-09-13", None);
+        check("yesterday", None);
+        check("2020-13-13T12:26:40Z", None);
+        assert!(super::selection("timestamp=x").is_err());
+        // As in Scope's app.
+        assert_eq!(selection("timestamp=").at, None);
+    }
+
     #[test]
     fn empty_query_filters_nothing_and_any_parameter_brings_the_defaults() {
         assert!(selection("").unfiltered);
         assert!(!selection("t=5s").unfiltered);
-        assert!(selection("t=5s&timestamp=x").options.is_empty());
+        assert!(selection("t=5s&timestamp=").options.is_empty());
     }
 
     #[test]

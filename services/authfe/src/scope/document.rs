@@ -27,7 +27,7 @@ pub(crate) async fn topologies(
     Extension(signed): Extension<Signed>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let request = of(pb::Document::Topologies, query.as_deref());
+    let request = of(pb::Document::Topologies, query.as_deref())?;
     answer(&edge, &signed, request).await
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn topology(
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, ApiError> {
     let [topology] = segments(uri.path())?;
-    let mut request = of(pb::Document::Topology, uri.query());
+    let mut request = of(pb::Document::Topology, uri.query())?;
     request.topology_id = utf8(topology);
     answer(&edge, &signed, request).await
 }
@@ -48,7 +48,7 @@ pub(crate) async fn node(
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, ApiError> {
     let [topology, node] = segments(uri.path())?;
-    let mut request = of(pb::Document::Node, uri.query());
+    let mut request = of(pb::Document::Node, uri.query())?;
     request.topology_id = utf8(topology);
     request.node_id = node.into();
     answer(&edge, &signed, request).await
@@ -64,7 +64,7 @@ pub(crate) async fn probes(
         Some(_) => pb::Document::HasReports,
         None => pb::Document::Probes,
     };
-    answer(&edge, &signed, of(document, Some(query))).await
+    answer(&edge, &signed, of(document, Some(query))?).await
 }
 
 pub(crate) async fn report(
@@ -81,10 +81,8 @@ pub(crate) async fn report(
     } else {
         pb::ReportEncoding::Json
     };
-    let mut selection = selection(query.as_deref().unwrap_or(""));
-    selection.at = None;
     let request = signed.request(pb::GetReportRequest {
-        selection: Some(selection),
+        selection: Some(selection(query.as_deref().unwrap_or(""))?),
         encoding: encoding.into(),
     })?;
     let mut client = QueryServiceClient::new(edge.peers.query.clone());
@@ -100,12 +98,12 @@ pub(crate) async fn unknown() -> ApiError {
     ApiError::not_found()
 }
 
-fn of(document: pb::Document, query: Option<&str>) -> pb::GetDocumentRequest {
-    pb::GetDocumentRequest {
+fn of(document: pb::Document, query: Option<&str>) -> Result<pb::GetDocumentRequest, ApiError> {
+    Ok(pb::GetDocumentRequest {
         document: document.into(),
-        selection: Some(selection(query.unwrap_or(""))),
+        selection: Some(selection(query.unwrap_or(""))?),
         ..pb::GetDocumentRequest::default()
-    }
+    })
 }
 
 async fn answer(

@@ -36,7 +36,7 @@ pub(crate) async fn watch(
     let millis = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
     let request = signed.request(pb::WatchDocumentRequest {
         topology_id: utf8(topology),
-        selection: Some(selection(query)),
+        selection: Some(selection(query)?),
         interval_ms: millis.clamp(INTERVALS.0, INTERVALS.1),
     })?;
     // Before the upgrade, so that an unknown topology is a 404 and not a socket that drops.
