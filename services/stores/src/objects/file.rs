@@ -46,7 +46,10 @@ impl Backend for Files {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
         let (root, path) = (self.root.clone(), self.root.join(key));
         let put = blocking(move || put(&root, &path, &body));
-        put.await.map_err(|error| classify(key, &error))
+        put.await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => gone(),
+            _ => classify(key, &error),
+        })
     }
 
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -76,9 +79,7 @@ impl Backend for Files {
         let writing = self.root.join(WRITING);
         match blocking(move || fs::metadata(writing)).await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Refused(
-                "its directory is gone, or its disk is not mounted".to_owned(),
-            )),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(gone()),
             Err(error) => Err(classify("", &error)),
         }
     }
@@ -254,6 +255,10 @@ impl Listing {
         }
         Ok(())
     }
+}
+
+fn gone() -> StoreError {
+    StoreError::Refused("its directory is gone, or its disk is not mounted".to_owned())
 }
 
 fn classify(key: &str, error: &io::Error) -> StoreError {
