@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use client::{Channel, Key, authorise};
+use http::Uri;
 use proto::collection::v1 as pb;
 use proto::collection::v1::collection_service_client::CollectionServiceClient;
 use proto::tenant::v1::Permission;
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Request;
 use url::Url;
 
-use crate::{Keep, Process, http};
+use crate::{Keep, Process};
 
 /// How often it is asked whether something has come true.
 const POLL: Duration = Duration::from_millis(20);
@@ -143,10 +144,7 @@ impl Collection {
     /// When its key cannot be read.
     pub fn caller(&self) -> anyhow::Result<Caller> {
         let uri = format!("http://{}", self.address).parse()?;
-        Ok(Caller {
-            client: CollectionServiceClient::new(Channel::connect(uri)),
-            key: Key::open(&self.key_file())?,
-        })
+        Ok(Caller::new(uri, Key::open(&self.key_file())?))
     }
 
     /// What it says about itself.
@@ -164,7 +162,7 @@ impl Collection {
     /// # Errors
     /// When it does not answer.
     pub async fn readiness(&self) -> anyhow::Result<String> {
-        Ok(http::get(&self.address, "/readyz").await?.text())
+        Ok(crate::http::get(&self.address, "/readyz").await?.text())
     }
 
     /// A metric, by its name with labels as it is exposed.
@@ -172,7 +170,7 @@ impl Collection {
     /// # Errors
     /// When there is none.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let metrics = http::get(&self.address, "/metrics").await?.text();
+        let metrics = crate::http::get(&self.address, "/metrics").await?.text();
         let mut lines = metrics.lines();
         let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Ok(line.with_context(|| format!("no metric {name}"))?.parse()?)
@@ -231,6 +229,15 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Calls what is at this address.
+    #[must_use]
+    pub fn new(address: Uri, key: Key) -> Caller {
+        Caller {
+            client: CollectionServiceClient::new(Channel::connect(address)),
+            key,
+        }
+    }
+
     /// A request with the organisation's assertion.
     #[must_use]
     pub fn request<T>(&self, org: &str, message: T) -> Request<T> {

@@ -158,7 +158,7 @@ pub async fn crash(
         last = acked.len();
 
         let moment = moment(&mut random);
-        let load = Load::start(&collection.caller()?);
+        let load = Load::start(&collection.caller()?, Duration::ZERO);
         if let Some(servers) = servers.as_deref_mut()
             && random.random_bool(0.3)
         {

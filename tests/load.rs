@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -11,6 +11,7 @@ use proto::collection::v1 as pb;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tonic::{Code, Status};
 
 use crate::collection::Caller;
@@ -23,6 +24,8 @@ const SUBMITTERS: u64 = 6;
 const LARGE: u64 = 40;
 /// Padding of small and large reports in bytes.
 const PADDING: (u64, usize) = (1500, 600 << 10);
+/// Every so many reports one is announced at once.
+const SHORTCUT: u64 = 4;
 /// Numbers of later loads never meet those of earlier ones.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -43,7 +46,7 @@ impl Made {
         ORGS[(self.0 % 3) as usize]
     }
 
-    /// The report in Scope's msgpack: an id, and a field that nobody knows, of noise.
+    /// The report in Scope's msgpack: an id, whether it is a shortcut, and a field that nobody knows, of noise.
     #[must_use]
     pub fn body(self) -> Bytes {
         let padding = match self.0 % LARGE {
@@ -57,7 +60,9 @@ impl Made {
     #[must_use]
     pub fn padded(self, padding: usize) -> Bytes {
         let id = format!("{:016x}", self.0);
-        let mut body = [b"\x82\xa2ID\xb0", id.as_bytes(), b"\xa5noise\xc6"].concat();
+        let urgent = [0xc2 + u8::from(self.0.is_multiple_of(SHORTCUT))];
+        let parts = [b"\x83\xa2ID\xb0", id.as_bytes(), b"\xa8Shortcut", &urgent];
+        let mut body = [&parts.concat()[..], b"\xa5noise\xc6"].concat();
         // Less than 4 GiB by far.
         body.extend_from_slice(&(padding as u32).to_be_bytes());
         let start = body.len();
@@ -133,13 +138,13 @@ struct Shared {
 }
 
 impl Load {
-    /// Starts submitters.
+    /// Starts submitters that post one report after another, with so long a pause between them.
     #[must_use]
-    pub fn start(caller: &Caller) -> Load {
+    pub fn start(caller: &Caller, pause: Duration) -> Load {
         let shared = Arc::new(Shared::default());
         let mut tasks = JoinSet::new();
         for _ in 0..SUBMITTERS {
-            tasks.spawn(submit(caller.clone(), Arc::clone(&shared)));
+            tasks.spawn(submit(caller.clone(), Arc::clone(&shared), pause));
         }
         Load { shared, tasks }
     }
@@ -175,7 +180,7 @@ impl Shared {
     }
 }
 
-async fn submit(mut caller: Caller, shared: Arc<Shared>) -> anyhow::Result<()> {
+async fn submit(mut caller: Caller, shared: Arc<Shared>, pause: Duration) -> anyhow::Result<()> {
     while !shared.stop.load(Ordering::Relaxed) {
         match Made::next().submit(&mut caller).await {
             Ok(acked) => shared.acked().push(acked),
@@ -186,6 +191,7 @@ async fn submit(mut caller: Caller, shared: Arc<Shared>) -> anyhow::Result<()> {
             Err(status) if is_gone(&status) => return Ok(()),
             Err(status) => return Err(status.into()),
         }
+        sleep(pause).await;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Weft, running.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -32,6 +32,23 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// Starts Weft in one process with these flags, without its probe.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not get ready.
+    pub async fn start_with(flags: &[&str]) -> anyhow::Result<Sandbox> {
+        let dir = TempDir::new()?;
+        let admin = free_address()?;
+        let mut processes = Vec::new();
+        let address = up(&dir, &admin, "direct", flags, &mut processes).await?;
+        Ok(Sandbox {
+            address,
+            admin,
+            processes,
+            dir,
+        })
+    }
+
     /// Starts Weft without its probe.
     ///
     /// # Errors
@@ -41,8 +58,8 @@ impl Sandbox {
         let admin = free_address()?;
         let mut processes = Vec::new();
         let address = match topology {
-            Topology::Direct => up(&dir, &admin, "direct", &mut processes).await?,
-            Topology::Http2 => up(&dir, &admin, "http2", &mut processes).await?,
+            Topology::Direct => up(&dir, &admin, "direct", &[], &mut processes).await?,
+            Topology::Http2 => up(&dir, &admin, "http2", &[], &mut processes).await?,
             Topology::Processes => one_each(&dir, &admin, &mut processes).await?,
         };
         Ok(Sandbox {
@@ -69,6 +86,12 @@ impl Sandbox {
         self.dir.path().join("assertion.key")
     }
 
+    /// Where its edge keeps what must survive a restart, and by default its reports.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The process that owns the public port.
     #[must_use]
     pub fn edge_pid(&self) -> Option<u32> {
@@ -89,6 +112,7 @@ async fn up(
     dir: &TempDir,
     admin: &str,
     wiring: &str,
+    more: &[&str],
     processes: &mut Vec<Process>,
 ) -> anyhow::Result<String> {
     let data = dir.path().to_string_lossy().into_owned();
@@ -104,6 +128,7 @@ async fn up(
         "--wiring",
         wiring,
     ];
+    let flags: Vec<&str> = flags.iter().chain(more).copied().collect();
     spawn(&flags, processes).await
 }
 
@@ -119,6 +144,10 @@ async fn one_each(
     let mut addresses = Vec::new();
     for service in ["users", "collection", "controls", "pipes"] {
         let flags = [service, "--listen", "127.0.0.1:0", "--key-file", &key];
+        let mut flags = flags.to_vec();
+        if service == "collection" {
+            flags.extend(["--data-dir", &data]);
+        }
         addresses.push(url(&spawn(&flags, processes).await?));
     }
     let [users, collection, controls, pipes] = &addresses[..] else {

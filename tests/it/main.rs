@@ -7,6 +7,7 @@ mod durability;
 mod fault_proxy;
 mod help;
 mod hostile;
+mod outages;
 mod recorded;
 mod servers;
 mod stores;
