@@ -135,6 +135,7 @@ pub(crate) async fn in_log_or_stores(
         let list = pb::ListReportsRequest {
             from: Some(timestamp(from)),
             until: Some(timestamp(until)),
+            headers_only: true,
         };
         let request = caller.request(org, list);
         let mut listed = caller.client.list_reports(request).await?.into_inner();
