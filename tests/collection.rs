@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Collection {
     keep: Keep,
     flags: Vec<String>,
+    /// The largest file it may write, in blocks of 512 or 1024 bytes: a disk that is nearly full.
+    pub blocks: Option<u32>,
     process: Option<Process>,
     address: String,
     dir: TempDir,
@@ -46,6 +48,7 @@ impl Collection {
         Ok(Collection {
             keep,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            blocks: None,
             process: None,
             address: String::new(),
             dir,
@@ -81,7 +84,7 @@ impl Collection {
         ];
         let more = self.flags.iter().map(String::as_str);
         let flags: Vec<&str> = flags.into_iter().chain(more).collect();
-        self.process = Some(Process::spawn(&flags, Some(&self.stderr()))?);
+        self.process = Some(Process::spawn(&flags, self.blocks, Some(&self.stderr()))?);
         Ok(())
     }
 

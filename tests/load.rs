@@ -40,6 +40,17 @@ impl Made {
         Made(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// A large one: a good half MiB.
+    #[must_use]
+    pub fn next_large() -> Made {
+        loop {
+            let made = Made::next();
+            if made.0.is_multiple_of(LARGE) {
+                return made;
+            }
+        }
+    }
+
     /// Its organisation.
     #[must_use]
     pub fn org(self) -> &'static str {

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 /// How long a process may take to say that it is ready, on a machine that is busy building.
 const READY: Duration = Duration::from_secs(60);
 
+/// What it writes beyond the limit is an error, not its death.
+const LIMITED: &str = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+
 /// A running `weft`, killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -22,13 +25,26 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it with these flags; what it logs goes to the end of this file, or where the test's own errors go.
+    /// Starts it with these flags, able to write files of so many blocks of 512 or 1024 bytes; what it logs
+    /// goes to the end of this file, or where the test's own errors go.
     ///
     /// # Errors
     /// When the binary is missing.
-    pub fn spawn(flags: &[impl AsRef<str>], log: Option<&Path>) -> anyhow::Result<Process> {
+    pub fn spawn(
+        flags: &[impl AsRef<str>],
+        blocks: Option<u32>,
+        log: Option<&Path>,
+    ) -> anyhow::Result<Process> {
         let flags: Vec<&str> = flags.iter().map(AsRef::as_ref).collect();
-        let mut command = Command::new(binary()?);
+        let mut command = match blocks {
+            None => Command::new(binary()?),
+            Some(blocks) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", LIMITED, &blocks.to_string()]);
+                shell.arg(binary()?);
+                shell
+            }
+        };
         if let Some(log) = log {
             command.stderr(File::options().create(true).append(true).open(log)?);
         }

@@ -189,7 +189,7 @@ async fn one_each(
 
 /// Starts the binary and waits until it is ready; where it listens.
 async fn spawn(flags: &[&str], processes: &mut Vec<Process>) -> anyhow::Result<String> {
-    let mut process = Process::spawn(flags, None)?;
+    let mut process = Process::spawn(flags, None, None)?;
     let address = process.ready().await?;
     processes.push(process);
     Ok(address)

@@ -6,6 +6,7 @@
 mod hour;
 mod load;
 mod process;
+mod recovery;
 mod table;
 mod watchers;
 
@@ -49,6 +50,10 @@ async fn main() -> anyhow::Result<()> {
     let set = args.next().unwrap_or_else(|| "b02-k8s-50-hosts".to_owned());
     if set == "watchers" {
         return crowds("b02-k8s-50-hosts").await;
+    }
+    if set == "recovery" {
+        let mebibytes = args.next().map_or(Ok(1000), |n| n.parse())?;
+        return recovery::recovery(mebibytes).await;
     }
     if set == "soak" {
         let minutes = args.next().map_or(Ok(30), |n| n.parse())?;
