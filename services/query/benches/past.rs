@@ -197,7 +197,11 @@ fn read(dir: &Path) -> Vec<Post> {
         let name = post["file"].as_str().unwrap();
         let paths = [name.to_owned(), format!("{name}.gz")].map(|name| dir.join(name));
         let sent = paths.iter().find_map(|p| std::fs::read(p).ok()).unwrap();
-        let body = inflate(&sent, Compression::Gzip, &limits).unwrap().to_vec();
+        let compression = match sent.starts_with(&[0x1f, 0x8b]) {
+            true => Compression::Gzip,
+            false => Compression::None,
+        };
+        let body = inflate(&sent, compression, &limits).unwrap().to_vec();
         let checked = check(&body, Format::ScopeMsgpack, &limits).unwrap();
         let probe = post["headers"]["X-Scope-Probe-Id"].as_str().unwrap_or("");
         let header = ReportHeader {

@@ -4,7 +4,9 @@
 //! in one of them at least.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
+use proto::storage::v1::{BlockRef, IndexRow};
 use report::live::LiveConfig;
 use stores::StoreError;
 use stores::archive::{Archive, SLICE};
@@ -12,7 +14,7 @@ use tonic::Status;
 
 use crate::collectors::Collectors;
 use crate::needed::Needed;
-use crate::post::Post;
+use crate::post::{Post, probe_hash};
 
 /// Reports of the past, by time.
 #[derive(Debug, Default)]
@@ -39,18 +41,25 @@ impl History {
             posts: Vec::new(),
             missing,
         };
+        let window = at - config.window;
         let mut needed = Needed::new(at, config);
+        let rows = self.archive.rows(org, oldest, window + 1).await;
+        let rows = rows.map_err(unavailable)?;
         // As blocks are cut, so that none is taken apart twice.
         let (mut from, mut until) = (at + 1, at + 1);
         while needed.before(until) && until > oldest {
             from = (from - 1).div_euclid(SLICE) * SLICE;
-            if from > at - LiveConfig::default().window {
+            if from > window {
                 continue;
             }
             let newer = held.extract_if(.., |post| post.received >= from);
             let mut posts: Vec<Post> = newer.collect();
-            self.stored(org, from, until, &mut posts, &mut found.missing)
-                .await?;
+            if until > window || matters(&rows, from..until, &needed) {
+                self.stored(org, from, until, &mut posts, &mut found.missing)
+                    .await?;
+            } else {
+                posts.sort_by_key(|post| (post.received, post.id));
+            }
             let wanted = posts.into_iter().rev().filter(|post| needed.wants(post));
             found.posts.extend(wanted);
             until = from;
@@ -95,6 +104,23 @@ impl History {
         posts.sort_by_key(|post| (post.received, post.id));
         Ok(())
     }
+}
+
+/// Whether blocks of before the window may hold something that is needed: most of the time they do not, and taking blocks
+/// apart is what costs.
+fn matters(rows: &[IndexRow], time: Range<i64>, needed: &Needed) -> bool {
+    let complete: HashSet<u32> = needed.complete().chain([""]).map(probe_hash).collect();
+    let touches = |block: &&BlockRef| {
+        block.last_unix_nanos >= time.start && block.first_unix_nanos < time.end
+    };
+    rows.iter().any(|row| {
+        let blocks = row.blocks.iter().filter(touches);
+        let mut places = blocks.flat_map(|block| &block.probes);
+        places.any(|place| {
+            let probe = row.probes.get(*place as usize);
+            !probe.is_some_and(|probe| complete.contains(probe))
+        })
+    })
 }
 
 /// The stores' errors as answers. What they are goes to the log.

@@ -41,6 +41,12 @@ impl Needed {
         time > late + 1 || probes.any(|p| !p.complete && p.completed_after + 1 < time)
     }
 
+    /// The probes of which no older reports are needed.
+    pub(crate) fn complete(&self) -> impl Iterator<Item = &str> {
+        let complete = self.probes.iter().filter(|(_, probe)| probe.complete);
+        complete.map(|(id, _)| id.as_str())
+    }
+
     /// Whether this one is needed. Must be asked from the newest to the oldest.
     pub(crate) fn wants(&mut self, post: &Post) -> bool {
         let config = &self.config;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use proto::collection::v1::{Compression, ReportFormat, StoredReport};
 use report::decode;
+use sha2::{Digest, Sha256};
 use stores::archive::{ArchivedReport, report_name};
 
 use crate::moment::nanos;
@@ -56,6 +57,12 @@ impl Post {
             compression: decode::Compression::None,
         })
     }
+}
+
+/// A probe as the index names it.
+pub(crate) fn probe_hash(probe: &str) -> u32 {
+    let digest = Sha256::digest(probe.as_bytes());
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
 /// A report's name as a number; zero if it is none.

@@ -4,11 +4,11 @@ mod folded;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use proto::encoded::query::v1 as pb;
-use sha2::{Digest, Sha256};
 use tonic::Status;
 
 use crate::history::{History, unavailable};
 use crate::moment::{self, SECOND};
+use crate::post::probe_hash;
 use folded::Folded;
 
 const DAY: i64 = 86_400 * SECOND;
@@ -89,7 +89,7 @@ pub(crate) async fn read(
         let (held, partial) = held.await;
         missing = partial;
         for post in held {
-            folded.add_report(post.received, hash(&post.probe));
+            folded.add_report(post.received, probe_hash(&post.probe));
         }
     }
     Ok(pb::GetTimelineResponse {
@@ -101,10 +101,4 @@ pub(crate) async fn read(
 fn begins(row: &proto::storage::v1::IndexRow) -> i64 {
     let firsts = row.blocks.iter().map(|block| block.first_unix_nanos);
     firsts.min().unwrap_or(i64::MAX)
-}
-
-/// A probe as the index names it.
-fn hash(probe: &str) -> u32 {
-    let digest = Sha256::digest(probe.as_bytes());
-    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

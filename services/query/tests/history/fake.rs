@@ -12,9 +12,10 @@ use proto::collection::v1::collection_service_server::{
 use proto::collection::v1::subscribe_response::Event;
 use proto::query::v1::query_service_client::QueryServiceClient;
 use proto::query::v1::scope_service_client::ScopeServiceClient;
+use proto::storage::v1::ReportHeader;
 use proto::tenant::v1::{Assertion, Permission};
 use runtime::Runtime;
-use stores::archive::Archive;
+use stores::archive::{Archive, ObjectWriter};
 use stores::{Index, Objects, Shortcut, Shortcuts};
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -85,6 +86,29 @@ impl Fake {
         });
         self.0.news.send_modify(|(n, _)| *n += 1);
         shortcut
+    }
+
+    /// Writes what it received to these stores.
+    pub(crate) async fn store(&self, archive: &Archive) {
+        let mut writer = ObjectWriter::new().expect("zstd");
+        for stored in self.held(|held| held.reports.clone()) {
+            let (report, at) = (
+                stored.report.expect("one"),
+                stored.received_at.expect("then"),
+            );
+            let header = ReportHeader {
+                writer: 1,
+                number: stored.sequence,
+                received_unix_nanos: at.seconds * 1_000_000_000 + i64::from(at.nanos),
+                format: report.format,
+                probe_id: report.probe_id,
+                full: true,
+                shortcut: false,
+            };
+            writer.push(ORG, header, &report.body).expect("zstd");
+        }
+        let object = writer.finish("reports/", "all").expect("zstd");
+        archive.put(&object).await.expect("kept");
     }
 
     /// Goes away, or comes back under another name with all it had.

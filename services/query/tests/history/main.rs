@@ -63,7 +63,7 @@ fn later(mut moment: Timestamp, seconds: i64) -> Timestamp {
 
 #[tokio::test(start_paused = true)]
 async fn a_past_moment_is_what_was_shown_then() {
-    let world = World::new(1).await;
+    let (world, other) = (World::new(1).await, World::new(0).await);
     let mut then = Vec::new();
     for second in 0..70 {
         match second {
@@ -79,6 +79,11 @@ async fn a_past_moment_is_what_was_shown_then() {
         assert_eq!(world.hosts(Some(*moment)).await, *shown, "{moment:?}");
     }
     assert_eq!(then[30].1.0, ["a~", "b~"]);
+    // And from the stores alone.
+    world.collectors[0].store(&other.archive).await;
+    for (moment, shown) in &then {
+        assert_eq!(other.hosts(Some(*moment)).await, *shown, "{moment:?}");
+    }
     let misses = world.counter("weft_query_past_misses_total");
     assert_eq!(misses, 70.0);
     world.hosts(Some(then[3].0)).await;
