@@ -79,16 +79,27 @@ impl Channel {
     fn remote(channel: tonic::transport::Channel) -> Self {
         // A transport that cannot connect is a service that is unavailable, whatever tonic's chain of errors says.
         let service = channel.map_err(|error| {
+            let timed_out = is_timeout(&error);
             let status = Status::from_error(error.into());
             match status.code() {
                 tonic::Code::Unknown => Status::unavailable(status.message()),
                 // tonic reports its own time-out so; callers expect one code in every topology.
-                tonic::Code::Cancelled => Status::deadline_exceeded("the deadline has passed"),
+                tonic::Code::Cancelled if timed_out => {
+                    Status::deadline_exceeded("the deadline has passed")
+                }
+                tonic::Code::Cancelled => Status::unavailable("the connection broke"),
                 _ => status,
             }
         });
         Channel(BoxCloneSyncService::new(service))
     }
+}
+
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .into_iter()
+        .any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>)
 }
 
 fn endpoint(address: Uri) -> Endpoint {

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proto::storage::v1::LogRecord;
+use stores::archive::SLICE;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use directory::Directory;
@@ -69,7 +70,8 @@ pub struct LogConfig {
     pub directory: PathBuf,
     /// When a report counts as kept. Always by default.
     pub sync: Sync,
-    /// How long a segment is written to before it is stored. 60 s by default, 240 s at most.
+    /// How long a segment is written to before it is stored; up to 15 s longer, so that it ends with a slice of time. 60 s by
+    /// default, 240 s at most.
     pub flush_after: Duration,
     /// How large a segment gets before it is stored, in bytes. 1 GiB by default.
     pub segment_bytes: u64,
@@ -222,6 +224,16 @@ pub(crate) struct Appended {
 }
 
 impl State {
+    /// How long a segment that is due waits for the end of a slice: not at all if it is due more often than that.
+    fn slice(&self) -> Duration {
+        let slice = Duration::from_nanos(SLICE as u64);
+        if self.config.flush_after < slice {
+            Duration::ZERO
+        } else {
+            slice
+        }
+    }
+
     fn closed(&self) -> MutexGuard<'_, Vec<Arc<Segment>>> {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use proto::storage::v1::LogRecord;
+use stores::archive::SLICE;
 use tokio::sync::{mpsc, oneshot};
 
 use super::segment::{Place, Segment};
@@ -47,6 +48,7 @@ struct Open {
     segment: Arc<Segment>,
     since: Instant,
     first: i64,
+    last: i64,
     /// Bytes of it that are whole records.
     end: u64,
 }
@@ -174,7 +176,9 @@ impl Writer {
         {
             self.sync();
         }
-        let old = |open: &Open| open.since.elapsed() >= self.state.config.flush_after;
+        // A report of the next slice closes it; if none comes, time does.
+        let most = self.state.config.flush_after + self.state.slice();
+        let old = |open: &Open| open.since.elapsed() >= most;
         if self.open.as_ref().is_some_and(old) {
             self.close();
         }
@@ -195,12 +199,21 @@ impl Writer {
         let Some(open) = &self.open else {
             return false;
         };
-        let full = open.end + self.batch.len() as u64 >= self.state.config.segment_bytes;
-        full || received.abs_diff(open.first) > MAX_SPAN
+        let config = &self.state.config;
+        let bytes = open.end + self.batch.len() as u64;
+        // A slice of time that is divided between two segments is divided between two blocks, which are larger together.
+        let next_slice = received.div_euclid(SLICE) != open.last.div_euclid(SLICE);
+        let aligned = next_slice || self.state.slice().is_zero();
+        let due =
+            open.since.elapsed() >= config.flush_after || bytes >= config.segment_bytes / 4 * 3;
+        bytes >= config.segment_bytes
+            || (due && aligned)
+            || received.abs_diff(open.first) > MAX_SPAN
     }
 
     fn segment(&mut self, received: i64) -> io::Result<Arc<Segment>> {
-        if let Some(open) = &self.open {
+        if let Some(open) = &mut self.open {
+            open.last = received;
             return Ok(Arc::clone(&open.segment));
         }
         self.segments += 1;
@@ -213,6 +226,7 @@ impl Writer {
             segment: Arc::clone(&segment),
             since: Instant::now(),
             first: received,
+            last: received,
             end: 0,
         });
         Ok(segment)

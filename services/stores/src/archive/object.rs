@@ -13,6 +13,9 @@ use crate::IndexEntry;
 /// A block covers this many nanoseconds at most, aligned: as many as a view looks back.
 pub const SLICE: i64 = 15_000_000_000;
 
+/// A row larger than this does without the ids of probes: an index refuses entries of more than 300 KiB.
+const MAX_ROW: usize = 256 << 10;
+
 const SECOND: i64 = 1_000_000_000;
 
 /// An object that is ready to be written.
@@ -175,11 +178,16 @@ impl OpenRow {
                 .collect(),
             ..block
         });
-        let row = pb::IndexRow {
+        let mut row = pb::IndexRow {
             object: key.to_owned(),
             blocks: blocks.collect(),
             probes: places.keys().copied().collect(),
         };
+        if row.encoded_len() > MAX_ROW {
+            // Who reported is for the timeline; where the reports are must be found whatever anybody sends.
+            row.probes.clear();
+            row.blocks.iter_mut().for_each(|block| block.probes.clear());
+        }
         Some(IndexEntry {
             org: self.org,
             first,
@@ -194,4 +202,28 @@ impl OpenRow {
 fn probe_number(id: &str) -> u32 {
     let hash = Sha256::digest(id);
     u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_of_countless_probes_stays_small() {
+        let mut writer = ObjectWriter::new().expect("zstd");
+        for number in 0..70_000 {
+            let header = pb::ReportHeader {
+                number,
+                received_unix_nanos: SECOND,
+                probe_id: number.to_string(),
+                ..pb::ReportHeader::default()
+            };
+            writer.push("org", header, b"a report").expect("zstd");
+        }
+        let object = writer.finish("", "o").expect("zstd");
+        let payload = object.entries[0].payload.clone();
+        assert!(payload.len() <= MAX_ROW, "{} bytes", payload.len());
+        let row = pb::IndexRow::decode(payload).expect("a row");
+        assert_eq!(row.blocks[0].reports_per_second, [70_000]);
+    }
 }
