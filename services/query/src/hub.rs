@@ -58,6 +58,8 @@ pub(crate) struct Hub {
     version: watch::Sender<u64>,
     /// Rises when what is rendered shall be seen at once.
     urgent: watch::Sender<u64>,
+    /// How often the most eager of its watchers so far wants to hear of it.
+    pace: watch::Sender<Duration>,
     /// Unique per hub, so that a version of another one is not mistaken for one of this.
     id: u64,
 }
@@ -117,8 +119,13 @@ impl Hubs {
     }
 }
 
-/// The hub of this subject, rendered at least once. NOT_FOUND: no such topology.
-pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<Hub>, Status> {
+/// The hub of this subject, rendered at least once, for a watcher that wants to hear of it this often. NOT_FOUND: no such
+/// topology.
+pub(crate) async fn join(
+    tenant: &Arc<Tenant>,
+    subject: Subject,
+    interval: Duration,
+) -> Result<Arc<Hub>, Status> {
     let (hub, is_new) = {
         let hubs = &tenant.hubs;
         let mut known = hubs.hubs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,6 +137,7 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
                     state: Mutex::default(),
                     version: watch::Sender::new(0),
                     urgent: watch::Sender::new(0),
+                    pace: watch::Sender::new(interval),
                     id: rand::random(),
                 });
                 known.insert(subject.clone(), Arc::downgrade(&hub));
@@ -137,6 +145,11 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
             }
         }
     };
+    hub.pace.send_if_modified(|pace| {
+        let faster = interval < *pace;
+        *pace = interval.min(*pace);
+        faster
+    });
     // Whoever joins later gets what is new as a change, like all the others: a crowd must not render once each.
     if is_new || !hub.is_rendered() {
         render(tenant, &hub, &subject).await?;
@@ -152,7 +165,7 @@ pub(crate) async fn join(tenant: &Arc<Tenant>, subject: Subject) -> Result<Arc<H
 async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
     let mut arrivals = tenant.arrivals();
     let mut urgencies = tenant.urgencies();
-    let interval = tenant.hubs.interval;
+    let least = tenant.hubs.interval;
     loop {
         let Some(strong) = hub.upgrade() else { return };
         arrivals.mark_unchanged();
@@ -168,9 +181,10 @@ async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
         if urgent {
             strong.urgent.send_modify(|n| *n += 1);
         }
+        let pace = strong.pace.subscribe();
         drop(strong);
         let news = async {
-            sleep_until(started + interval).await;
+            rest(started, least, pace).await;
             tokio::select! {
                 _ = arrivals.changed() => {}
                 () = sleep(next_expiry) => {}
@@ -184,6 +198,17 @@ async fn keep_fresh(tenant: Arc<Tenant>, hub: Weak<Hub>, subject: Subject) {
         tokio::select! {
             () = news => {}
             () = hurry => {}
+        }
+    }
+}
+
+/// Waits until the most eager watcher wants to hear again, whoever that is by then.
+async fn rest(rendered: Instant, least: Duration, mut pace: watch::Receiver<Duration>) {
+    loop {
+        let interval = least.max(*pace.borrow_and_update());
+        tokio::select! {
+            () = sleep_until(rendered + interval) => return,
+            Ok(()) = pace.changed() => {}
         }
     }
 }

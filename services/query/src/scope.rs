@@ -98,7 +98,7 @@ impl ScopeService for Scope {
             selection,
             form: Form::Json,
         };
-        let hub = hub::join(&tenant, subject).await?;
+        let hub = hub::join(&tenant, subject, interval).await?;
         let (sender, receiver) = mpsc::channel(1);
         let watcher = Watcher { sender, interval };
         let message = |_: &Hub, change: &Change| {

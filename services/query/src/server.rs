@@ -67,7 +67,7 @@ async fn play(
     }
     drop(player);
     let tenant = tenants.fresh(&org).await;
-    let hub = hub::join(&tenant, subject).await?;
+    let hub = hub::join(&tenant, subject, watcher.interval).await?;
     watcher.follow(tenant, hub, None, message).await;
     Ok(())
 }
@@ -131,13 +131,13 @@ impl QueryService for Query {
         match self.tenants.passed(at) {
             None => {
                 let tenant = self.tenants.fresh(&org).await;
-                let hub = hub::join(&tenant, subject).await?;
+                let hub = hub::join(&tenant, subject, interval).await?;
                 let from = hub.version_of(&request.resume_from);
                 tokio::spawn(async move { watcher.follow(tenant, hub, from, message).await });
             }
             Some(at) => {
                 let player = self.tenants.play(&org, at, speed, interval).await?;
-                let hub = hub::join(&player.tenant, subject.clone()).await?;
+                let hub = hub::join(&player.tenant, subject.clone(), interval).await?;
                 let tenants = self.tenants.clone();
                 tokio::spawn(async move {
                     let played = play(&watcher, player, hub, tenants, org, subject).await;

@@ -284,7 +284,7 @@ async fn join(tenant: &Arc<Tenant>, scope: &Scope) -> Result<Option<Arc<Hub>>, S
         selection: scope.wanted.selection.clone(),
         form: Form::Proto(scope.detail),
     };
-    hub::join(tenant, subject).await.map(Some)
+    hub::join(tenant, subject, scope.interval).await.map(Some)
 }
 
 /// Waits for a new version of the nodes; for ever if no nodes are watched.
