@@ -43,7 +43,7 @@ test-rust: web ## Run the tests of the crates and of the running system
 test-web: $(WEB)/node_modules/.package-lock.json ## Run the web UI's own tests
 	@cd $(WEB) && npm run --silent lint && npm test --silent
 
-test-system: ## Run the tests with real tools: grpcurl or buf, a browser, this machine's probe
+test-system: web ## Run the tests with real tools: grpcurl or buf, a browser, this machine's probe
 	@.ci/system
 
 lint: web ## Check formatting, lints and the contract
