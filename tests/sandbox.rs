@@ -157,6 +157,8 @@ async fn one_each(
         "query",
         "--listen",
         "127.0.0.1:0",
+        "--data-dir",
+        &data,
         "--key-file",
         &key,
         "--collection",
