@@ -148,7 +148,7 @@ impl Writer {
 
     fn write(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.open else {
-            return Ok(());
+            return Err(io::Error::other("there is no segment"));
         };
         (&open.segment.file).write_all(&self.batch)?;
         if self.state.config.sync == Sync::Always {
