@@ -48,7 +48,7 @@ pub use log::{LogConfig, Sync};
 pub use retention::Retention;
 pub use server::Collection;
 
-/// How often the log is looked at: whether a segment is old enough, whether it must be synced.
+/// How often the log is looked at: whether a segment is old enough, whether it must be synced. More often if asked for.
 const TICK: Duration = Duration::from_millis(200);
 /// How often reports that nobody needs any more are let go.
 const TRIM: Duration = Duration::from_secs(1);
@@ -123,6 +123,11 @@ pub fn start(
 ) -> Result<CollectionServiceServer<Collection>, StartError> {
     let writer = rand::random();
     let directory = config.log.directory.clone();
+    // The disk must be told as often as was asked for.
+    let period = match config.log.sync {
+        Sync::Every(every) => every.min(TICK),
+        Sync::Always | Sync::Never => TICK,
+    };
     let (log, recovered) =
         Log::open(config.log, writer).map_err(|error| StartError::Log(directory, error))?;
     let metrics = Metrics::register(&rt.registry)?;
@@ -142,7 +147,7 @@ pub fn start(
     rt.spawn_draining("store the log", flush.run(rt.shutdown.clone()));
     let sweep = config.retention.sweep(stores.archive, rt.clock);
     rt.spawn("let go of old reports", sweep);
-    rt.spawn("tick the log", tick(log.clone(), metrics.clone()));
+    rt.spawn("tick the log", tick(log.clone(), period, metrics.clone()));
     let trimmed = trim(windows.clone(), config.hold, rt.clock, metrics.clone());
     rt.spawn("trim report windows", trimmed);
     let service = Collection {
@@ -184,8 +189,8 @@ fn recover(recovered: Recovered, metrics: &Metrics) -> Windows {
     windows
 }
 
-async fn tick(log: Log, metrics: Metrics) {
-    let mut tick = tokio::time::interval(TICK);
+async fn tick(log: Log, period: Duration, metrics: Metrics) {
+    let mut tick = tokio::time::interval(period);
     loop {
         tick.tick().await;
         log.tick().await;
