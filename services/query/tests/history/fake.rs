@@ -13,7 +13,7 @@ use proto::collection::v1::subscribe_response::Event;
 use proto::query::v1::query_service_client::QueryServiceClient;
 use proto::query::v1::scope_service_client::ScopeServiceClient;
 use proto::storage::v1::ReportHeader;
-use proto::tenant::v1::{Assertion, Permission};
+use proto::tenant::v1::Permission;
 use runtime::Runtime;
 use stores::archive::{Archive, ObjectWriter};
 use stores::{Index, Objects, Shortcut, Shortcuts};
@@ -249,8 +249,7 @@ impl World {
             .collect();
         let channels = collectors
             .iter()
-            // Without the stack, which would look at the system's clock.
-            .map(|fake| Channel::local(CollectionServiceServer::new(fake.clone())));
+            .map(|fake| runtime::local(CollectionServiceServer::new(fake.clone()), &rt));
         let peers = query::Peers {
             collection: channels.collect(),
             archive: archive.clone(),
@@ -269,17 +268,8 @@ impl World {
     }
 
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
-        let assertion = Assertion {
-            org_id: ORG.to_owned(),
-            subject: "test".to_owned(),
-            permissions: vec![Permission::View.into()],
-            expires_at: None,
-        };
-        let mut request = Request::new(message);
-        let signed = self.rt.key.sign(assertion, self.rt.clock.now());
-        let headers = request.metadata_mut().as_mut();
-        headers.insert(client::ASSERTION_HEADER, signed);
-        request
+        let request = Request::new(message);
+        client::authorise(request, &self.rt.key, ORG, "test", &[Permission::View])
     }
 
     pub(crate) fn now(&self) -> prost_types::Timestamp {
