@@ -12,8 +12,9 @@ use crate::collectors::{Collectors, PATIENCE};
 use crate::metrics::Metrics;
 use crate::tenant::Tenant;
 
-/// The first and the longest wait before the next attempt.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The first and the longest wait before the next attempt. What a replica accepts after it came back is not seen for as
+/// long as that.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How often a replica is asked whether it is still there, and how often in vain before the stream counts as broken.
 const CHECK: Duration = Duration::from_secs(5);
 const CHECKS: u32 = 3;
@@ -39,7 +40,11 @@ impl Feed {
             };
             match ended {
                 Ok(()) => tracing::debug!(org, "collection ended the stream"),
-                Err(status) => tracing::warn!(org, %status, "cannot follow collection"),
+                // Once per outage, however long that is.
+                Err(status) if wait == BACK_OFF.0 => {
+                    tracing::warn!(org, %status, "cannot follow collection");
+                }
+                Err(status) => tracing::debug!(org, %status, "still cannot follow collection"),
             }
             self.tenant.answers(self.replica, false);
             let again = self.tenant.reconnection();
