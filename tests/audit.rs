@@ -1,6 +1,6 @@
 //! Comparing what was acknowledged with what can be found.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use anyhow::{Context, ensure};
@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::Acked;
 use crate::collection::{Caller, timestamp};
-use crate::load::{ORGS, unix_nanos};
+use crate::load::{ORGS, said, unix_nanos};
 
 /// Nothing was accepted later than so many nanoseconds from now.
 const AHEAD: i64 = 60_000_000_000;
@@ -47,7 +47,7 @@ pub struct Audit {
     pub acked: usize,
     /// The names of those that are not there, or say something else.
     pub lost: Vec<String>,
-    /// How many reports stand in the index more than once.
+    /// How often reports stand in the index, or are kept, once more than once.
     pub duplicated: u64,
     /// How many are there whose acknowledgement never came.
     pub unacknowledged: usize,
@@ -66,31 +66,37 @@ impl Audit {
             ..Audit::default()
         };
         let until = unix_nanos() + AHEAD;
-        let mut wanted: HashMap<(&str, String), &Acked> = HashMap::new();
+        let mut orgs: BTreeMap<&str, HashMap<u64, &Acked>> = BTreeMap::new();
         for acked in acked {
-            let name = (acked.made.org(), acked.report_id.clone());
-            let twice = wanted.insert(name, acked);
+            let wanted = orgs.entry(&acked.org).or_default();
+            let twice = wanted.insert(acked.said, acked);
             ensure!(twice.is_none(), "{acked:?} and {twice:?}");
         }
-        for org in ORGS {
+        for (org, mut wanted) in orgs {
             let found = archive.reports(org, from, until).await?;
             audit.damaged.extend(found.damaged);
+            let mut there = HashSet::new();
             for report in &found.reports {
-                let name = report_name(&report.header);
-                match wanted.remove(&(org, name.clone())) {
-                    Some(acked) if acked.made.body() == report.body => {}
+                let (said, name) = (said(&report.body), report_name(&report.header));
+                if !there.insert(said) {
+                    audit.duplicated += 1;
+                    continue;
+                }
+                match wanted.remove(&said) {
+                    // Who posts to the edge is not told the name.
+                    Some(acked) if acked.report_id.is_empty() || acked.report_id == name => {}
                     Some(_) => audit.lost.push(name),
                     None => audit.unacknowledged += 1,
                 }
             }
+            let missing = wanted.into_values();
+            audit.lost.extend(missing.map(|acked| format!("{acked:?}")));
             let rows = archive.rows(org, from, until).await?;
             let blocks = rows.iter().flat_map(|row| &row.blocks);
             let counted = blocks.flat_map(|block| &block.reports_per_second);
             let counted: u64 = counted.map(|n| u64::from(*n)).sum();
             audit.duplicated += counted.saturating_sub(found.reports.len() as u64);
         }
-        let missing = wanted.into_keys().map(|(_, name)| name);
-        audit.lost.extend(missing);
         Ok(audit)
     }
 

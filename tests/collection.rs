@@ -14,20 +14,21 @@ use tokio::time::{Instant, sleep};
 use tonic::Request;
 use url::Url;
 
-use crate::{Keep, Process};
+use crate::{Keep, Port, Process};
 
 /// How often it is asked whether something has come true.
 const POLL: Duration = Duration::from_millis(20);
 
-/// `weft collection` on a folder that outlives it.
+/// `weft collection` on a folder and a port that outlive it.
 #[derive(Debug)]
 pub struct Collection {
     keep: Keep,
     flags: Vec<String>,
+    key_file: PathBuf,
+    port: Port,
     /// The largest file it may write, in blocks of 512 or 1024 bytes: a disk that is nearly full.
     pub blocks: Option<u32>,
     process: Option<Process>,
-    address: String,
     dir: TempDir,
 }
 
@@ -48,9 +49,10 @@ impl Collection {
         Ok(Collection {
             keep,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            key_file: dir.path().join("assertion.key"),
+            port: Port::reserve()?,
             blocks: None,
             process: None,
-            address: String::new(),
             dir,
         })
     }
@@ -62,17 +64,24 @@ impl Collection {
         self
     }
 
+    /// With this key instead of one of its own.
+    #[must_use]
+    pub fn with_key(mut self, key_file: PathBuf) -> Self {
+        self.key_file = key_file;
+        self
+    }
+
     /// Begins to start it; it is not ready when this returns.
     ///
     /// # Errors
     /// When the binary is missing.
     pub fn spawn(&mut self) -> anyhow::Result<()> {
-        let (key, data) = (self.key_file(), self.dir.path().to_string_lossy());
-        let key = key.to_string_lossy();
+        let (key, data) = (self.key_file.to_string_lossy(), self.dir.path());
+        let (address, data) = (self.address(), data.to_string_lossy());
         let flags = [
             "collection",
             "--listen",
-            "127.0.0.1:0",
+            &address,
             "--key-file",
             &key,
             "--data-dir",
@@ -96,8 +105,7 @@ impl Collection {
         self.spawn()?;
         let process = self.process.as_mut().context("a process")?;
         let ready = process.ready().await;
-        self.address = ready.with_context(|| self.said())?;
-        Ok(())
+        ready.map(drop).with_context(|| self.said())
     }
 
     /// Kills it as nothing can prevent; its folder stays.
@@ -126,8 +134,10 @@ impl Collection {
         &self.keep
     }
 
-    fn key_file(&self) -> PathBuf {
-        self.dir.path().join("assertion.key")
+    /// `host:port`, the same whenever it is started.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.port.address()
     }
 
     fn stderr(&self) -> PathBuf {
@@ -146,8 +156,8 @@ impl Collection {
     /// # Errors
     /// When its key cannot be read.
     pub fn caller(&self) -> anyhow::Result<Caller> {
-        let uri = format!("http://{}", self.address).parse()?;
-        Ok(Caller::new(uri, Key::open(&self.key_file())?))
+        let uri = format!("http://{}", self.address()).parse()?;
+        Ok(Caller::new(uri, Key::open(&self.key_file)?))
     }
 
     /// What it says about itself.
@@ -165,7 +175,7 @@ impl Collection {
     /// # Errors
     /// When it does not answer.
     pub async fn readiness(&self) -> anyhow::Result<String> {
-        Ok(crate::http::get(&self.address, "/readyz").await?.text())
+        Ok(crate::http::get(&self.address(), "/readyz").await?.text())
     }
 
     /// A metric, by its name with labels as it is exposed.
@@ -173,7 +183,7 @@ impl Collection {
     /// # Errors
     /// When there is none.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let metrics = crate::http::get(&self.address, "/metrics").await?.text();
+        let metrics = crate::http::get(&self.address(), "/metrics").await?.text();
         let mut lines = metrics.lines();
         let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Ok(line.with_context(|| format!("no metric {name}"))?.parse()?)
@@ -235,8 +245,14 @@ impl Caller {
     /// Calls what is at this address.
     #[must_use]
     pub fn new(address: Uri, key: Key) -> Caller {
+        Caller::through(Channel::connect(address), key)
+    }
+
+    /// Calls what this channel leads to.
+    #[must_use]
+    pub fn through(channel: Channel, key: Key) -> Caller {
         Caller {
-            client: CollectionServiceClient::new(Channel::connect(address)),
+            client: CollectionServiceClient::new(channel),
             key,
         }
     }

@@ -1,5 +1,6 @@
 //! Submitters: small reports, each of which can be told from all others.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -116,22 +117,33 @@ impl Made {
         let request = caller.request(self.org(), pb::SubmitRequest { report });
         let answer = caller.client.submit(request).await?.into_inner();
         Ok(Acked {
-            made: self,
+            org: self.org().to_owned(),
             report_id: answer.report_id,
+            said: said(&self.body()),
             sent,
         })
     }
 }
 
-/// A report that collection has promised to keep.
+/// A report that collection has promised to keep. No two of an organisation say the same.
 #[derive(Debug, Clone)]
 pub struct Acked {
-    /// What it says.
-    pub made: Made,
-    /// Its name.
+    /// Whose it is.
+    pub org: String,
+    /// Its name; empty if the sender was not told.
     pub report_id: String,
+    /// What it says: [`said`] of its body.
+    pub said: u64,
     /// When it was sent, in Unix nanoseconds.
     pub sent: i64,
+}
+
+/// What tells a body from all others.
+#[must_use]
+pub fn said(body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    hasher.finish()
 }
 
 /// Submitters that go on until they are told to stop, or collection is gone.

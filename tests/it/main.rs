@@ -9,6 +9,7 @@ mod help;
 mod hostile;
 mod outages;
 mod recorded;
+mod replicas;
 mod servers;
 mod stores;
 mod tenants;
