@@ -3,22 +3,25 @@
 //! **Invariant:** a moment is loaded once, however many ask for it; who asks and goes away takes nothing from the others,
 //! and a failure is told to those who wait and forgotten.
 
+mod assemble;
 mod flights;
 mod shelf;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use report::live::Live;
 use runtime::Runtime;
 use tokio::time::{Instant, timeout};
 use tonic::Status;
 
 use crate::Config;
-use crate::history::History;
+use crate::history::{History, Search};
 use crate::metrics::Metrics;
 use crate::moment::SECOND;
 use crate::tenant::Tenant;
 use crate::turns::Turns;
+use assemble::assemble;
 use flights::Flights;
 use shelf::Shelf;
 
@@ -28,6 +31,9 @@ const LOADS_PER_ORG: usize = 2;
 const SETTLED: i64 = 10 * SECOND;
 /// How long a moment is kept that may be incomplete.
 const UNSETTLED_FOR: Duration = Duration::from_secs(2);
+
+/// About what is rendered of a node by those who look at it, in bytes.
+const RENDERED: usize = 1024;
 
 /// The past of all organisations.
 #[derive(Debug, Clone)]
@@ -94,10 +100,19 @@ impl Inner {
         let _turn = self.loads.wait(org).await;
         let timer = self.metrics.past_load_seconds.start_timer();
         let settled = at + SETTLED < self.rt.clock.unix_nanos();
-        let found = self.history.moment(org, at).await?;
-        let complete = found.missing.is_empty();
-        let tenant = Arc::new(Tenant::past(org, at, found, self.metrics.clone()));
-        let bytes = tenant.settle().await?;
+        let mut search = Search::new(&self.history, org, at).await?;
+        let live = loop {
+            let posts = search.choose().await?;
+            let assembled = assemble(&self.history.archive, at, posts).await?;
+            if assembled.damaged.is_empty() {
+                break assembled.live;
+            }
+            search.without(assembled.damaged);
+        };
+        let missing = search.missing;
+        let complete = missing.is_empty();
+        let bytes = size(&live);
+        let tenant = Arc::new(Tenant::past(org, at, live, missing, self.metrics.clone()));
         timer.observe_duration();
         let until = (!settled || !complete).then(|| Instant::now() + UNSETTLED_FOR);
         let mut shelf = self.shelf();
@@ -106,4 +121,10 @@ impl Inner {
         self.metrics.past_bytes.set(kept);
         Ok(tenant)
     }
+}
+
+/// About how many bytes a moment takes, what is rendered of it included.
+fn size(live: &Live) -> usize {
+    let nodes: usize = live.report().topologies.iter().map(|t| t.nodes.len()).sum();
+    live.heap_bytes() + nodes * RENDERED
 }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use proto::collection::v1::{Compression, ReportFormat, StoredReport};
+use proto::storage::v1::ReportHeader;
 use report::decode;
 use sha2::{Digest, Sha256};
-use stores::archive::{ArchivedReport, report_name};
+use stores::archive::{ArchivedReport, Located, report_name};
 
 use crate::moment::nanos;
 
@@ -18,6 +19,8 @@ pub(crate) struct Post {
     /// Empty if the sender gave none.
     pub(crate) probe: String,
     pub(crate) body: Bytes,
+    /// Where the body is, if it is not here yet.
+    pub(crate) located: Option<Located>,
     pub(crate) format: decode::Format,
     pub(crate) compression: decode::Compression,
     /// It is known to be complete in itself.
@@ -39,6 +42,7 @@ impl Post {
             format: format(report.format())?,
             probe: report.probe_id,
             body: report.body,
+            located: None,
             compression,
             full: false,
         })
@@ -46,14 +50,31 @@ impl Post {
 
     /// None if it is of a kind that this version does not know.
     pub(crate) fn archived(archived: ArchivedReport) -> Option<Post> {
-        let ArchivedReport { header, body } = archived;
+        let post = Post::headed(archived.header)?;
+        Some(Post {
+            body: archived.body,
+            ..post
+        })
+    }
+
+    /// A report whose body is not here yet; none if it is of a kind that this version does not know.
+    pub(crate) fn located(located: Located) -> Option<Post> {
+        let post = Post::headed(located.header.clone())?;
+        Some(Post {
+            located: Some(located),
+            ..post
+        })
+    }
+
+    fn headed(header: ReportHeader) -> Option<Post> {
         Some(Post {
             id: id(&report_name(&header)),
             received: header.received_unix_nanos,
             format: format(header.format())?,
             full: header.full,
             probe: header.probe_id,
-            body,
+            body: Bytes::new(),
+            located: None,
             compression: decode::Compression::None,
         })
     }

@@ -10,7 +10,9 @@
 
 mod config;
 mod crowd;
+mod part;
 mod probe;
+mod rename;
 mod settled;
 mod sweep;
 mod whole;
@@ -27,6 +29,7 @@ use crate::symbol::Symbols;
 use crate::upgrade::upgrade;
 pub use config::LiveConfig;
 pub use crowd::Dropped;
+pub use part::Part;
 use probe::{Post, Probe, Tools};
 use settled::Settled;
 use whole::{Change, Merged, Whole};

@@ -117,6 +117,11 @@ impl Symbols {
         std::str::from_utf8(self.bytes(sym)).ok()
     }
 
+    /// All strings, in the order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|i| slice(&self.bytes, &self.ends, i as u32))
+    }
+
     /// How many strings there are, the empty one included.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -15,6 +15,7 @@ mod frame;
 mod object;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -23,10 +24,12 @@ use prost::Message;
 use proto::storage::v1 as pb;
 
 use crate::{Index, IndexEntry, Objects, StoreError};
-pub use block::{ArchivedReport, Damage};
+use block::Origin;
+pub use block::{ArchivedReport, Damage, FrameRead, Located};
+pub use frame::FrameReader;
 pub use object::{Object, ObjectWriter, SLICE};
 
-/// Blocks that are fetched or taken apart at once, for one question.
+/// Blocks that are fetched at once, for one question.
 const AT_ONCE: usize = 8;
 /// Compressed blocks that are kept for the next question, in bytes: a moment next to this one needs the same.
 const KEPT_BYTES: u64 = 128 << 20;
@@ -40,10 +43,10 @@ pub struct Archive {
 }
 
 /// What there is of some time.
-#[derive(Debug, Default)]
-pub struct Found {
+#[derive(Debug)]
+pub struct Found<T = ArchivedReport> {
     /// The reports, by time and name, each once.
-    pub reports: Vec<ArchivedReport>,
+    pub reports: Vec<T>,
     /// What should be there and is not, in words.
     pub damaged: Vec<String>,
 }
@@ -110,26 +113,58 @@ impl Archive {
     /// If a store is away. Damage is no error: what is damaged is left out and told.
     pub async fn reports(&self, org: &str, from: i64, until: i64) -> Result<Found, StoreError> {
         let rows = self.rows(org, from, until).await?;
+        let located = self.locate(org, &rows, from, until).await?;
+        let mut damaged = located.damaged;
+        let bodies = self.read(&located.reports).await;
+        let mut reports = Vec::with_capacity(located.reports.len());
+        for (located, body) in located.reports.into_iter().zip(bodies) {
+            match body {
+                Ok(body) => reports.push(ArchivedReport {
+                    header: located.header,
+                    body,
+                }),
+                Err(words) if damaged.contains(&words) => {}
+                Err(words) => damaged.push(words),
+            }
+        }
+        Ok(Found { reports, damaged })
+    }
+
+    /// As [`reports`](Archive::reports), by rows that touch this time, and without the bodies: those are what costs.
+    ///
+    /// # Errors
+    /// If a store is away.
+    pub async fn locate(
+        &self,
+        org: &str,
+        rows: &[pb::IndexRow],
+        from: i64,
+        until: i64,
+    ) -> Result<Found<Located>, StoreError> {
         let touching =
             |block: &pb::BlockRef| block.last_unix_nanos >= from && block.first_unix_nanos < until;
         let wanted = rows.iter().flat_map(|row| {
             let blocks = row.blocks.iter().filter(|block| touching(block));
-            blocks.map(|block| (row.object.clone(), block.offset, block.bytes))
+            blocks.map(|block| (row.object.clone(), block.clone()))
         });
-        let org: Arc<str> = org.into();
-        let reads = wanted.map(|(object, offset, bytes)| {
-            let org = Arc::clone(&org);
-            async move { self.block(org, object, offset, bytes, from..until).await }
-        });
-        let reads: Vec<_> = reads.collect();
-        let read: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-        let mut found = Found::default();
-        for block in read {
+        let reads: Vec<_> = wanted
+            .map(|(object, place)| self.open(org, object, place))
+            .collect();
+        let opened: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        let mut found = Found {
+            reports: Vec::new(),
+            damaged: Vec::new(),
+        };
+        for block in opened {
             match block {
                 Ok(reports) => found.reports.extend(reports),
                 Err(words) => found.damaged.push(words),
             }
         }
+        let within = |at: i64| (from..until).contains(&at);
+        found
+            .reports
+            .retain(|report| within(report.header.received_unix_nanos));
         let name =
             |header: &pb::ReportHeader| (header.received_unix_nanos, header.writer, header.number);
         found.reports.sort_by_key(|report| name(&report.header));
@@ -137,36 +172,88 @@ impl Archive {
         Ok(found)
     }
 
-    /// The reports of a block, or what is wrong with it.
-    async fn block(
+    /// The bodies of reports, in their order; for those that are damaged, what is, in words.
+    pub async fn read(&self, reports: &[Located]) -> Vec<Result<Bytes, String>> {
+        let reads = FrameRead::of(reports).into_iter().map(|read| async {
+            let read = Arc::new(read);
+            let work = Arc::clone(&read);
+            let bodies = tokio::task::spawn_blocking(move || bodies(&work)).await;
+            let damage = match bodies {
+                Ok(Ok(bodies)) => return (read, Ok(bodies)),
+                Ok(Err(damage)) => damage.to_string(),
+                Err(panic) => panic.to_string(),
+            };
+            let words = self.damaged(&read.origin, &damage).await;
+            (read, Err(words))
+        });
+        let reads: Vec<_> = reads.collect();
+        // It is work for processors.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut reads = stream::iter(reads).buffer_unordered(threads);
+        let mut all = vec![Err(String::new()); reports.len()];
+        while let Some((read, bodies)) = reads.next().await {
+            match bodies {
+                Ok(bodies) => bodies.into_iter().for_each(|(at, body)| all[at] = Ok(body)),
+                Err(words) => read
+                    .asked()
+                    .iter()
+                    .for_each(|at| all[*at] = Err(words.clone())),
+            }
+        }
+        all
+    }
+
+    /// Says that a read found damage: in the log, and to the caller in words.
+    pub async fn tell(&self, read: &FrameRead, damage: Damage) -> String {
+        self.damaged(&read.origin, &damage.to_string()).await
+    }
+
+    /// What a block says of its reports, or what is wrong with it.
+    async fn open(
         &self,
-        org: Arc<str>,
+        org: &str,
         object: String,
-        offset: u64,
-        bytes: u64,
-        time: std::ops::Range<i64>,
-    ) -> Result<Result<Vec<ArchivedReport>, String>, StoreError> {
-        let fetch = async { self.objects.get(&object, offset..offset + bytes).await };
-        let fetched = self.blocks.try_get_with((object.clone(), offset), fetch);
-        let block = match fetched.await.map_err(Arc::unwrap_or_clone) {
-            Ok(block) => block,
+        place: pb::BlockRef,
+    ) -> Result<Result<Vec<Located>, String>, StoreError> {
+        let origin = Arc::new(Origin { object, place });
+        let Origin { object, place } = &*origin;
+        let range = place.offset..place.offset + place.bytes;
+        let fetch = async { self.objects.get(object, range).await };
+        let key = (object.clone(), place.offset);
+        let stored = self.blocks.try_get_with(key, fetch).await;
+        let stored = match stored.map_err(Arc::unwrap_or_clone) {
+            Ok(stored) => stored,
             Err(StoreError::NotFound(_)) => {
-                tracing::error!(object, offset, "a block is missing");
-                return Ok(Err(format!("a block of {} is missing", said(&time))));
+                tracing::error!(object, offset = place.offset, "a block is missing");
+                return Ok(Err(format!("a block of {} is missing", said(place))));
             }
             Err(error) => return Err(error),
         };
-        let (from, until) = (time.start, time.end);
-        let read = tokio::task::spawn_blocking(move || block::read(&block, &org, from, until));
-        let damage = match read.await {
-            Ok(Ok(reports)) => return Ok(Ok(reports)),
-            Ok(Err(damage)) => damage.to_string(),
-            Err(panic) => panic.to_string(),
-        };
-        tracing::error!(object, offset, damage, "a block is damaged");
-        self.blocks.invalidate(&(object, offset)).await;
-        Ok(Err(format!("a block of {} is damaged", said(&time))))
+        match block::open(&stored, org, &origin) {
+            Ok(reports) => Ok(Ok(reports)),
+            Err(damage) => Ok(Err(self.damaged(&origin, &damage.to_string()).await)),
+        }
     }
+
+    /// Tells of damage to the log, and the caller in words.
+    async fn damaged(&self, origin: &Origin, damage: &str) -> String {
+        let Origin { object, place } = origin;
+        tracing::error!(object, offset = place.offset, damage, "a block is damaged");
+        self.blocks
+            .invalidate(&(object.clone(), place.offset))
+            .await;
+        format!("a block of {} is damaged", said(place))
+    }
+}
+
+/// The bodies of a frame, with their places in the list that was asked for.
+fn bodies(read: &FrameRead) -> Result<Vec<(usize, Bytes)>, Damage> {
+    let mut reader = FrameReader::default();
+    let mut bodies = Vec::with_capacity(read.asked().len());
+    read.read(&mut reader, |at, body| {
+        bodies.push((at, Bytes::copy_from_slice(body)))
+    })?;
+    Ok(bodies)
 }
 
 fn row(entry: &IndexEntry) -> Option<pb::IndexRow> {
@@ -175,12 +262,16 @@ fn row(entry: &IndexEntry) -> Option<pb::IndexRow> {
         .ok()
 }
 
-/// A stretch of time in words.
-fn said(time: &std::ops::Range<i64>) -> String {
-    let seconds = time.end.saturating_sub(time.start) / 1_000_000_000;
+/// The time of a block in words, to the second.
+fn said(place: &pb::BlockRef) -> String {
+    let seconds = |nanos: i64| {
+        let since = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
+        humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since)
+    };
     format!(
-        "the {seconds} s up to {} s after 1970",
-        time.end / 1_000_000_000
+        "{} to {}",
+        seconds(place.first_unix_nanos),
+        seconds(place.last_unix_nanos)
     )
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::LiveConfig;
+use super::rename::Names;
 use super::whole::Merged;
 use crate::decode::{Checked, Compression, Format, Limits, decode_checked, inflate_into};
 use crate::merge::merge;
@@ -48,15 +49,26 @@ impl Post {
             .is_some_and(|(_, checked)| checked.full)
     }
 
-    fn decode(&mut self, tools: &mut Tools) {
-        if self.decoded.is_some() {
-            return;
+    /// A post of which only what it says is kept.
+    pub(super) fn decoded(
+        received: i64,
+        body: &[u8],
+        format: Format,
+        compression: Compression,
+        tools: &mut Tools,
+    ) -> Self {
+        let decoded = tools.decode(received, body, format, compression);
+        Post {
+            decoded: Some(decoded),
+            ..Post::new(received, Bytes::new(), format, compression)
         }
-        let (limits, symbols) = (tools.limits, &mut *tools.symbols);
-        let decoded = inflate_into(&self.body, self.compression, limits, tools.buffer)
-            .and_then(|body| decode_checked(body, self.format, limits, self.received, symbols));
-        // What is no report says nothing, and need not be tried again.
-        self.decoded = Some(decoded.unwrap_or_default());
+    }
+
+    fn decode(&mut self, tools: &mut Tools) {
+        if self.decoded.is_none() {
+            let (format, compression) = (self.format, self.compression);
+            self.decoded = Some(tools.decode(self.received, &self.body, format, compression));
+        }
     }
 }
 
@@ -66,6 +78,22 @@ pub(super) struct Tools<'a> {
     pub(super) symbols: &'a mut Symbols,
     /// To inflate into.
     pub(super) buffer: &'a mut Vec<u8>,
+}
+
+impl Tools<'_> {
+    /// What is no report says nothing, and need not be tried again.
+    fn decode(
+        &mut self,
+        received: i64,
+        body: &[u8],
+        format: Format,
+        compression: Compression,
+    ) -> (Report, Checked) {
+        let (limits, symbols) = (self.limits, &mut *self.symbols);
+        inflate_into(body, compression, limits, self.buffer)
+            .and_then(|body| decode_checked(body, format, limits, received, symbols))
+            .unwrap_or_default()
+    }
 }
 
 /// One probe's posts, or all anonymous ones.
@@ -168,6 +196,18 @@ impl Probe {
         for post in &mut self.posts {
             post.decoded = None;
         }
+    }
+
+    /// Drops all posts; what they said together stays.
+    pub(super) fn let_go(&mut self) {
+        self.posts = VecDeque::new();
+    }
+
+    /// Gives what was merged other numbers.
+    pub(super) fn rename(&mut self, names: &Names) {
+        let mut report = std::mem::take(&mut self.merged).report;
+        names.report(&mut report);
+        self.merged = Merged::new(report);
     }
 
     /// All reports that hold symbols.

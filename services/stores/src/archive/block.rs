@@ -1,10 +1,13 @@
 //! Blocks: the reports of one organisation in one slice of time. `docs/storage.md` has the picture.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message;
 use proto::storage::v1 as pb;
 
-use super::frame::{self, FrameWriter};
+use super::frame::{self, FrameReader, FrameWriter};
 
 /// "Weft block, version 1".
 const MAGIC: &[u8; 4] = b"WBK1";
@@ -83,40 +86,138 @@ impl BlockWriter {
     }
 }
 
-/// The reports of a block that were accepted in `from..until`.
-pub(super) fn read(
-    block: &[u8],
-    org: &str,
-    from: i64,
-    until: i64,
-) -> Result<Vec<ArchivedReport>, Damage> {
-    let (header, mut stored) = header(block)?;
+/// Where a block is.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) object: String,
+    pub(super) place: pb::BlockRef,
+}
+
+/// A report that is not taken apart yet.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// Its name, and what was known of it.
+    pub header: pb::ReportHeader,
+    frame: Arc<OpenFrame>,
+    /// Its place in the frame.
+    place: usize,
+}
+
+#[derive(Debug)]
+struct OpenFrame {
+    origin: Arc<Origin>,
+    frame: pb::Frame,
+    stored: Bytes,
+}
+
+/// The reports of a block, whose header is checked here.
+pub(super) fn open(block: &Bytes, org: &str, origin: &Arc<Origin>) -> Result<Vec<Located>, Damage> {
+    let (header, mut at) = header(block)?;
     if header.org_id != org {
         return Err(Damage::Foreign);
     }
-    let within = |report: &pb::ReportHeader| (from..until).contains(&report.received_unix_nanos);
     let mut reports = Vec::new();
-    for frame in header.frames {
-        let (columns, rest) = stored
-            .split_at_checked(frame::stored_bytes(&frame))
-            .ok_or(Damage::Header)?;
-        stored = rest;
-        if !frame.reports.iter().any(within) {
-            continue;
+    for mut frame in header.frames {
+        let end = at + frame::stored_bytes(&frame);
+        if end > block.len() || frame.body_bytes.len() != frame.reports.len() {
+            return Err(Damage::Header);
         }
-        let bodies = frame::read(&frame, columns)?;
-        let all = frame.reports.into_iter().zip(bodies);
-        let wanted = all.filter(|(report, _)| within(report));
-        reports.extend(wanted.map(|(header, body)| ArchivedReport { header, body }));
+        let headers = std::mem::take(&mut frame.reports);
+        let frame = Arc::new(OpenFrame {
+            origin: Arc::clone(origin),
+            frame,
+            stored: block.slice(at..end),
+        });
+        reports.extend(
+            headers
+                .into_iter()
+                .enumerate()
+                .map(|(place, header)| Located {
+                    header,
+                    frame: Arc::clone(&frame),
+                    place,
+                }),
+        );
+        at = end;
     }
-    if stored.is_empty() {
+    if at == block.len() {
         Ok(reports)
     } else {
         Err(Damage::Header)
     }
 }
 
-fn header(block: &[u8]) -> Result<(pb::BlockHeader, &[u8]), Damage> {
+impl Located {
+    /// Bytes of its body.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        let bytes = self.frame.frame.body_bytes.get(self.place);
+        bytes.map_or(0, |bytes| *bytes as usize)
+    }
+}
+
+/// Reports that are read together, because they were compressed together.
+#[derive(Debug)]
+pub struct FrameRead {
+    pub(super) origin: Arc<Origin>,
+    /// Their places in the list that was asked for, by their places in the frame.
+    pub(super) asked: Vec<usize>,
+    frame: Arc<OpenFrame>,
+    places: Vec<usize>,
+}
+
+impl FrameRead {
+    /// What has to be read for these reports.
+    #[must_use]
+    pub fn of(reports: &[Located]) -> Vec<FrameRead> {
+        let mut order: Vec<(usize, &Located)> = reports.iter().enumerate().collect();
+        order.sort_by_key(|(_, report)| report.place);
+        let mut known: HashMap<*const OpenFrame, usize> = HashMap::new();
+        let mut reads: Vec<FrameRead> = Vec::new();
+        for (asked, report) in order {
+            let next = reads.len();
+            let read = *known.entry(Arc::as_ptr(&report.frame)).or_insert(next);
+            if read == next {
+                reads.push(FrameRead {
+                    origin: Arc::clone(&report.frame.origin),
+                    asked: Vec::new(),
+                    frame: Arc::clone(&report.frame),
+                    places: Vec::new(),
+                });
+            }
+            reads[read].asked.push(asked);
+            reads[read].places.push(report.place);
+        }
+        reads
+    }
+
+    /// The places of the reports in the list that was asked for.
+    #[must_use]
+    pub fn asked(&self) -> &[usize] {
+        &self.asked
+    }
+
+    /// Gives each report's place in the list that was asked for, and its body.
+    ///
+    /// # Errors
+    /// If the frame is damaged. What was given before that is sound.
+    pub fn read(
+        &self,
+        reader: &mut FrameReader,
+        mut each: impl FnMut(usize, &[u8]),
+    ) -> Result<(), Damage> {
+        let OpenFrame { frame, stored, .. } = &*self.frame;
+        let mut asked = self.asked.iter();
+        reader.read(frame, stored, &self.places, |body| {
+            if let Some(asked) = asked.next() {
+                each(*asked, body);
+            }
+        })
+    }
+}
+
+/// The header, and where the frames begin.
+fn header(block: &[u8]) -> Result<(pb::BlockHeader, usize), Damage> {
     let (prefix, rest) = block.split_first_chunk::<PREFIX>().ok_or(Damage::Header)?;
     if !prefix.starts_with(MAGIC) {
         return Err(Damage::Version);
@@ -125,14 +226,13 @@ fn header(block: &[u8]) -> Result<(pb::BlockHeader, &[u8]), Damage> {
         let bytes = prefix[at..at + 4].try_into().unwrap_or_default();
         u32::from_le_bytes(bytes)
     };
-    let (header, stored) = rest
-        .split_at_checked(number(4) as usize)
-        .ok_or(Damage::Header)?;
+    let header = rest.get(..number(4) as usize).ok_or(Damage::Header)?;
+    let frames = PREFIX + header.len();
     if crc32fast::hash(header) != number(8) {
         return Err(Damage::Header);
     }
     let header = pb::BlockHeader::decode(header).map_err(|_| Damage::Header)?;
-    Ok((header, stored))
+    Ok((header, frames))
 }
 
 #[cfg(test)]
@@ -173,6 +273,30 @@ mod tests {
         }
         writer.finish("org", &mut out).expect("zstd");
         out
+    }
+
+    /// The reports of a block that were accepted in `from..until`.
+    fn read(block: &[u8], org: &str, from: i64, until: i64) -> Result<Vec<ArchivedReport>, Damage> {
+        let origin = Origin {
+            object: "one".to_owned(),
+            place: pb::BlockRef::default(),
+        };
+        let mut located = open(&Bytes::copy_from_slice(block), org, &Arc::new(origin))?;
+        located.retain(|report| (from..until).contains(&report.header.received_unix_nanos));
+        let mut reports: Vec<_> = located
+            .iter()
+            .map(|located| ArchivedReport {
+                header: located.header.clone(),
+                body: Bytes::new(),
+            })
+            .collect();
+        let mut reader = FrameReader::default();
+        for read in FrameRead::of(&located) {
+            read.read(&mut reader, |asked, body| {
+                reports[asked].body = Bytes::copy_from_slice(body);
+            })?;
+        }
+        Ok(reports)
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::block::Damage;
 const MOMENT: usize = 14;
 /// Bytes of a number after its mark.
 const NUMBER: usize = 8;
+pub(super) type Moment = [u8; MOMENT];
+pub(super) type Number = [u8; NUMBER];
 /// Places in the table of a report's recent moments; a power of two. One that is pushed out is written once more.
 const RECENT: usize = 4096;
 
@@ -24,13 +26,13 @@ pub(super) struct Columns {
     pub(super) text: Vec<u8>,
     /// For each moment in the text: 0 for the next of `moments`, else how many moments of this report back it is. LEB128.
     pub(super) places: Vec<u8>,
-    pub(super) moments: Vec<[u8; MOMENT]>,
-    pub(super) numbers: Vec<[u8; NUMBER]>,
+    pub(super) moments: Vec<Moment>,
+    pub(super) numbers: Vec<Number>,
 }
 
 /// Where a report's recent moments are.
 #[derive(Debug)]
-pub(super) struct Recent(Vec<([u8; MOMENT], u32)>);
+pub(super) struct Recent(Vec<(Moment, u32)>);
 
 impl Default for Recent {
     fn default() -> Self {
@@ -40,7 +42,7 @@ impl Default for Recent {
 
 impl Recent {
     /// The place of this moment, in a table that starts anew with every report: numbers up to `before` are of others.
-    fn find(&mut self, moment: [u8; MOMENT], before: u32, next: u32) -> Option<u32> {
+    fn find(&mut self, moment: Moment, before: u32, next: u32) -> Option<u32> {
         let slot = &mut self.0[slot(&moment)];
         if slot.1 > before && slot.0 == moment {
             return Some(slot.1);
@@ -50,7 +52,7 @@ impl Recent {
     }
 }
 
-fn slot(moment: &[u8; MOMENT]) -> usize {
+fn slot(moment: &Moment) -> usize {
     let part = |range: std::ops::Range<usize>| {
         let bytes = moment[range].try_into().unwrap_or_default();
         u64::from_le_bytes(bytes)
@@ -108,8 +110,8 @@ impl Columns {
 pub(super) struct Reader<'a> {
     pub(super) text: &'a [u8],
     pub(super) places: &'a [u8],
-    pub(super) moments: &'a [[u8; MOMENT]],
-    pub(super) numbers: &'a [[u8; NUMBER]],
+    pub(super) moments: &'a [Moment],
+    pub(super) numbers: &'a [Number],
     pub(super) next_moment: usize,
     pub(super) next_number: usize,
 }
@@ -150,7 +152,7 @@ impl Reader<'_> {
         }
     }
 
-    fn moment(&mut self) -> Result<&[u8; MOMENT], Damage> {
+    fn moment(&mut self) -> Result<&Moment, Damage> {
         let back = read_place(&mut self.places).ok_or(Damage::Columns)? as usize;
         let at = if back == 0 {
             self.next_moment += 1;
@@ -198,19 +200,20 @@ pub(super) fn planes<const N: usize>(items: &[[u8; N]], out: &mut Vec<u8>) {
     }
 }
 
-/// The items again.
-pub(super) fn from_planes<const N: usize>(planes: &[u8]) -> Option<Vec<[u8; N]>> {
+/// The items again; none if the planes are not of one length.
+pub(super) fn from_planes<const N: usize>(planes: &[u8], items: &mut Vec<[u8; N]>) -> Option<()> {
+    items.clear();
     if !planes.len().is_multiple_of(N) {
         return None;
     }
     let count = planes.len() / N;
-    let mut items = vec![[0; N]; count];
+    items.resize(count, [0; N]);
     for (plane, bytes) in planes.chunks_exact(count.max(1)).enumerate() {
         for (item, byte) in items.iter_mut().zip(bytes) {
             item[plane] = *byte;
         }
     }
-    Some(items)
+    Some(())
 }
 
 #[cfg(test)]
@@ -269,7 +272,9 @@ mod tests {
         fn planes_come_back(items in prop::collection::vec(any::<[u8; 8]>(), 0..50)) {
             let mut out = Vec::new();
             planes(&items, &mut out);
-            prop_assert_eq!(from_planes::<8>(&out), Some(items));
+            let mut back = Vec::new();
+            prop_assert_eq!(from_planes::<8>(&out, &mut back), Some(()));
+            prop_assert_eq!(back, items);
         }
     }
 }

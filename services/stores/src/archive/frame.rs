@@ -1,10 +1,9 @@
 //! Frames: reports that are compressed together.
 
-use bytes::Bytes;
 use proto::storage::v1 as pb;
 
 use super::block::Damage;
-use super::columns::{Columns, Reader, Recent, from_planes, planes};
+use super::columns::{Columns, Moment, Number, Reader, Recent, from_planes, planes};
 
 /// Bodies of a frame together reach this many bytes, inflated, before the next frame is begun: enough for the compressor to
 /// see several reports of a probe, little enough to be read by several threads and to be let go soon.
@@ -116,52 +115,92 @@ pub(super) fn stored_bytes(frame: &pb::Frame) -> usize {
     columns.map(|c| c.stored_bytes as usize).sum()
 }
 
-/// The bodies of a frame, in order.
-pub(super) fn read(frame: &pb::Frame, stored: &[u8]) -> Result<Vec<Bytes>, Damage> {
-    let mut rest = stored;
-    let mut columns: [Vec<u8>; 4] = Default::default();
-    for column in &frame.columns {
-        let (stored, after) = rest
-            .split_at_checked(column.stored_bytes as usize)
-            .ok_or(Damage::Header)?;
-        rest = after;
-        if crc32fast::hash(stored) != column.crc32 {
-            return Err(Damage::Checksum);
+/// Reads frames one after another, in memory that is kept for the next one.
+#[derive(Default)]
+pub struct FrameReader {
+    /// By kind.
+    columns: [Vec<u8>; 4],
+    moments: Vec<Moment>,
+    numbers: Vec<Number>,
+    body: Vec<u8>,
+}
+
+impl std::fmt::Debug for FrameReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameReader").finish_non_exhaustive()
+    }
+}
+
+impl FrameReader {
+    /// Gives the bodies at these places of a frame (ascending), one after another.
+    pub(super) fn read(
+        &mut self,
+        frame: &pb::Frame,
+        stored: &[u8],
+        places: &[usize],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), Damage> {
+        self.inflate(frame, stored)?;
+        let [text, back, _, _] = &self.columns;
+        let mut reader = Reader {
+            text,
+            places: back,
+            moments: &self.moments,
+            numbers: &self.numbers,
+            next_moment: 0,
+            next_number: 0,
+        };
+        let mut wanted = places.iter().peekable();
+        for (place, bytes) in frame.body_bytes.iter().enumerate() {
+            if wanted.peek().is_none() {
+                return Ok(());
+            }
+            self.body.clear();
+            reader.put_together(*bytes as usize, &mut self.body)?;
+            if wanted.next_if_eq(&&place).is_some() {
+                each(&self.body);
+            }
         }
-        let bytes = column.bytes as usize;
-        let place = (column.kind as usize).checked_sub(1);
-        // A column of a kind that this version does not know cannot be left out.
-        let place = place
-            .and_then(|i| columns.get_mut(i))
-            .ok_or(Damage::Version)?;
-        if bytes > MAX_COLUMN {
+        if wanted.next().is_some() || !reader.is_spent() {
+            return Err(Damage::Columns);
+        }
+        Ok(())
+    }
+
+    /// Checks and decompresses the columns.
+    fn inflate(&mut self, frame: &pb::Frame, stored: &[u8]) -> Result<(), Damage> {
+        self.columns.iter_mut().for_each(Vec::clear);
+        let total: usize = frame.body_bytes.iter().map(|n| *n as usize).sum();
+        if total > 2 * MAX_COLUMN {
             return Err(Damage::Header);
         }
-        *place = zstd::bulk::decompress(stored, bytes).map_err(|_| Damage::Columns)?;
+        let mut rest = stored;
+        for column in &frame.columns {
+            let (stored, after) = rest
+                .split_at_checked(column.stored_bytes as usize)
+                .ok_or(Damage::Header)?;
+            rest = after;
+            if crc32fast::hash(stored) != column.crc32 {
+                return Err(Damage::Checksum);
+            }
+            let bytes = column.bytes as usize;
+            let place = (column.kind as usize).checked_sub(1);
+            // A column of a kind that this version does not know cannot be left out.
+            let place = place
+                .and_then(|i| self.columns.get_mut(i))
+                .ok_or(Damage::Version)?;
+            if bytes > MAX_COLUMN {
+                return Err(Damage::Header);
+            }
+            place.reserve(bytes);
+            let inflated = zstd::zstd_safe::decompress(place, stored);
+            if inflated.map_err(|_| Damage::Columns)? != bytes {
+                return Err(Damage::Columns);
+            }
+        }
+        let [_, _, moments, numbers] = &self.columns;
+        from_planes(moments, &mut self.moments)
+            .and_then(|()| from_planes(numbers, &mut self.numbers))
+            .ok_or(Damage::Columns)
     }
-    let [text, places, moments, numbers] = columns;
-    let moments = from_planes(&moments).ok_or(Damage::Columns)?;
-    let numbers = from_planes(&numbers).ok_or(Damage::Columns)?;
-    let mut reader = Reader {
-        text: &text,
-        places: &places,
-        moments: &moments,
-        numbers: &numbers,
-        next_moment: 0,
-        next_number: 0,
-    };
-    let total: usize = frame.body_bytes.iter().map(|n| *n as usize).sum();
-    if total > 2 * MAX_COLUMN || frame.body_bytes.len() != frame.reports.len() {
-        return Err(Damage::Header);
-    }
-    let mut bodies = Vec::with_capacity(total);
-    for bytes in &frame.body_bytes {
-        reader.put_together(*bytes as usize, &mut bodies)?;
-    }
-    if !reader.is_spent() {
-        return Err(Damage::Columns);
-    }
-    let mut bodies = Bytes::from(bodies);
-    let split = |bytes: &u32| bodies.split_to(*bytes as usize);
-    Ok(frame.body_bytes.iter().map(split).collect())
 }
