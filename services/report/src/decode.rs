@@ -9,12 +9,14 @@ mod json;
 mod lists;
 mod msgpack;
 mod node;
+mod recall;
 mod source;
 mod template;
 mod topology;
 mod walk;
 
 pub use gzip::{inflate, inflate_into};
+pub(crate) use recall::Recall;
 
 use thiserror::Error;
 
@@ -151,6 +153,24 @@ pub fn decode_checked(
         Format::ScopeMsgpack => walk(Msgpack::new(inflated), strings, limits, received_unix_nanos),
         Format::ScopeJson => walk(Json::new(inflated), strings, limits, received_unix_nanos),
     }
+}
+
+/// As [`decode_checked`], faster for one report after another of the same probe.
+pub(crate) fn decode_following(
+    inflated: &[u8],
+    format: Format,
+    limits: &Limits,
+    received_unix_nanos: i64,
+    symbols: &mut Symbols,
+    recall: &mut Recall,
+) -> Result<(Report, Checked), DecodeError> {
+    let strings = recall.follow(inflated.len(), symbols);
+    let decoded = match format {
+        Format::ScopeMsgpack => walk(Msgpack::new(inflated), strings, limits, received_unix_nanos),
+        Format::ScopeJson => walk(Json::new(inflated), strings, limits, received_unix_nanos),
+    }?;
+    recall.keep(decoded.1.full);
+    Ok(decoded)
 }
 
 /// Accepts exactly what [`decode`] accepts, and builds nothing.

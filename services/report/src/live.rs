@@ -213,6 +213,7 @@ impl Live {
             limits: &self.limits,
             symbols: &mut self.symbols,
             buffer: &mut self.buffer,
+            recall: None,
         };
         for (id, probe) in &mut self.probes {
             let old = probe.refresh(now, &self.config, &mut tools);

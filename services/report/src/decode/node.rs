@@ -65,6 +65,7 @@ fn dead_field(name: &[u8]) -> Option<usize> {
 impl<S: Source, I: Strings> Walker<'_, S, I> {
     /// A node of a topology, under its key.
     pub(super) fn node(&mut self, key: Sym) -> Result<Node> {
+        self.strings.begin_node(key);
         let mut node = self.any_node()?;
         node.id = key;
         // An empty id is none, whatever the node says itself.

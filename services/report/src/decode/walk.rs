@@ -19,6 +19,9 @@ pub(super) trait Strings {
 
     fn intern(&mut self, string: &[u8]) -> Sym;
 
+    /// The next strings are of the node with this id.
+    fn begin_node(&mut self, _: Sym) {}
+
     fn bytes(&self, sym: Sym) -> &[u8];
 
     /// A report of which nothing has been read.

@@ -12,7 +12,7 @@ use super::probe::{Post, Probe, Tools};
 use super::rename::Names;
 use super::settled::Settled;
 use super::{Live, LiveConfig, Merged};
-use crate::decode::{Compression, Format, Limits};
+use crate::decode::{Compression, Format, Limits, Recall};
 use crate::model::Report;
 use crate::symbol::Symbols;
 
@@ -24,6 +24,7 @@ pub struct Part {
     symbols: Symbols,
     probes: BTreeMap<Box<str>, Probe>,
     buffer: Vec<u8>,
+    recall: Recall,
     heap_bytes: usize,
 }
 
@@ -37,11 +38,13 @@ impl Part {
             symbols: Symbols::new(),
             probes: BTreeMap::new(),
             buffer: Vec::new(),
+            recall: Recall::default(),
             heap_bytes: 0,
         }
     }
 
-    /// Adds what a probe posted; all posts of one probe must go to one part. What is no report says nothing.
+    /// Adds what a probe posted; all posts of one probe must go to one part, and cost least one after another. What is no
+    /// report says nothing.
     pub fn push(
         &mut self,
         received_unix_nanos: i64,
@@ -54,6 +57,7 @@ impl Part {
             limits: &self.limits,
             symbols: &mut self.symbols,
             buffer: &mut self.buffer,
+            recall: Some(&mut self.recall),
         };
         let post = Post::decoded(received_unix_nanos, body, format, compression, &mut tools);
         let probe = self.probes.entry(probe_id.into());
@@ -70,6 +74,7 @@ impl Part {
             limits: &self.limits,
             symbols: &mut self.symbols,
             buffer: &mut self.buffer,
+            recall: Some(&mut self.recall),
         };
         for probe in self.probes.values_mut() {
             probe.refresh(now, &self.config, &mut tools);

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use super::LiveConfig;
 use super::rename::Names;
 use super::whole::Merged;
-use crate::decode::{Checked, Compression, Format, Limits, decode_checked, inflate_into};
+use crate::decode::{
+    Checked, Compression, Format, Limits, Recall, decode_checked, decode_following, inflate_into,
+};
 use crate::merge::merge;
 use crate::model::Report;
 use crate::symbol::Symbols;
@@ -78,6 +80,8 @@ pub(super) struct Tools<'a> {
     pub(super) symbols: &'a mut Symbols,
     /// To inflate into.
     pub(super) buffer: &'a mut Vec<u8>,
+    /// Kept where reports of one probe are decoded one after another.
+    pub(super) recall: Option<&'a mut Recall>,
 }
 
 impl Tools<'_> {
@@ -91,7 +95,10 @@ impl Tools<'_> {
     ) -> (Report, Checked) {
         let (limits, symbols) = (self.limits, &mut *self.symbols);
         inflate_into(body, compression, limits, self.buffer)
-            .and_then(|body| decode_checked(body, format, limits, received, symbols))
+            .and_then(|body| match &mut self.recall {
+                Some(recall) => decode_following(body, format, limits, received, symbols, recall),
+                None => decode_checked(body, format, limits, received, symbols),
+            })
             .unwrap_or_default()
     }
 }

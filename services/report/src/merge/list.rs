@@ -14,6 +14,9 @@ impl<T> Keyed for (Sym, T) {
     }
 }
 
+/// So many lists are merged by looking at all their heads at once; more by sorting.
+const AT_ONCE: usize = 8;
+
 /// Merges lists sorted by key; `one` makes one of several items of a key.
 pub(super) fn by_key<'a, T: Keyed + Clone + 'a>(
     lists: impl Iterator<Item = &'a Vec<T>> + Clone,
@@ -24,16 +27,38 @@ pub(super) fn by_key<'a, T: Keyed + Clone + 'a>(
     let (Some(first), Some(_)) = (first, second) else {
         return first.map_or_else(Vec::new, Vec::clone);
     };
+    let mut one = |run: &[&T]| match run {
+        [only] => (*only).clone(),
+        _ => one(run),
+    };
+    let mut heads: [&[T]; AT_ONCE] = [&[]; AT_ONCE];
+    let mut count = 0;
+    for list in lists.clone().filter(|l| !l.is_empty()) {
+        if let Some(head) = heads.get_mut(count) {
+            *head = list;
+        }
+        count += 1;
+    }
+    let mut out = Vec::with_capacity(first.len());
+    if let Some(heads) = heads.get_mut(..count) {
+        let mut run: Vec<&T> = Vec::with_capacity(count);
+        let least = |heads: &[&[T]]| heads.iter().filter_map(|h| Some(h.first()?.key())).min();
+        while let Some(key) = least(heads) {
+            run.clear();
+            for head in heads.iter_mut() {
+                if let Some((item, rest)) = head.split_first().filter(|(i, _)| i.key() == key) {
+                    run.push(item);
+                    *head = rest;
+                }
+            }
+            out.push(one(&run));
+        }
+        return out;
+    }
     let mut all: Vec<&T> = Vec::with_capacity(lists.clone().map(Vec::len).sum());
     all.extend(lists.flat_map(|l| l.iter()));
     all.sort_by_key(|item| item.key());
-    let mut out = Vec::with_capacity(first.len());
-    for run in all.chunk_by(|a, b| a.key() == b.key()) {
-        out.push(match run {
-            [only] => (*only).clone(),
-            _ => one(run),
-        });
-    }
+    out.extend(all.chunk_by(|a, b| a.key() == b.key()).map(one));
     out
 }
 
