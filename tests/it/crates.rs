@@ -26,7 +26,15 @@ fn allowed(name: &str) -> Vec<&'static str> {
             all.extend(SERVICES);
             all
         }
-        "tests" => vec!["client", "proto", "report", "runtime", "stores"],
+        "tests" => vec![
+            "client",
+            "collection",
+            "proto",
+            "query",
+            "report",
+            "runtime",
+            "stores",
+        ],
         "stores" => vec!["client", "proto", "runtime"],
         "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],
