@@ -27,7 +27,11 @@ pub struct Sandbox {
     pub address: String,
     /// `host:port` of the edge's private port.
     pub admin: String,
+    /// `host:port` of the private port of users.
+    pub users: String,
     processes: Vec<Process>,
+    /// How the edge was started, if it is a process of its own.
+    edge: Vec<String>,
     dir: TempDir,
 }
 
@@ -43,8 +47,33 @@ impl Sandbox {
         let address = up(&dir, &admin, "direct", flags, &mut processes).await?;
         Ok(Sandbox {
             address,
+            users: admin.clone(),
             admin,
+            edge: Vec::new(),
             processes,
+            dir,
+        })
+    }
+
+    /// Starts Weft in one process, believing nobody without a credential and logging all it can into its data directory.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not get ready.
+    pub async fn talkative() -> anyhow::Result<Sandbox> {
+        let dir = TempDir::new()?;
+        let admin = free_address()?;
+        let flags = up_flags(&dir, &admin, "http2");
+        let more = ["--demand-credentials", "--log", "trace"].map(str::to_owned);
+        let flags: Vec<String> = flags.into_iter().chain(more).collect();
+        let log = dir.path().join("log.txt");
+        let mut process = Process::spawn(&flags, None, Some(&log))?;
+        let address = process.ready().await?;
+        Ok(Sandbox {
+            address,
+            users: admin.clone(),
+            admin,
+            edge: Vec::new(),
+            processes: vec![process],
             dir,
         })
     }
@@ -54,17 +83,39 @@ impl Sandbox {
     /// # Errors
     /// When the binary is missing or does not get ready.
     pub async fn start(topology: Topology) -> anyhow::Result<Sandbox> {
+        Sandbox::with(topology, &[], &[]).await
+    }
+
+    /// Starts Weft without its probe so that it believes nobody without a credential. Users are in this store, or by
+    /// default in a file.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not get ready.
+    pub async fn strict(topology: Topology, users_store: Option<&str>) -> anyhow::Result<Sandbox> {
+        let store = users_store.map_or_else(Vec::new, |url| vec!["--users-store", url]);
+        Sandbox::with(topology, &store, &["--demand-credentials"]).await
+    }
+
+    async fn with(topology: Topology, users: &[&str], edge: &[&str]) -> anyhow::Result<Sandbox> {
         let dir = TempDir::new()?;
         let admin = free_address()?;
         let mut processes = Vec::new();
+        let both: Vec<&str> = users.iter().chain(edge).copied().collect();
+        let (mut private, mut started) = (admin.clone(), Vec::new());
         let address = match topology {
-            Topology::Direct => up(&dir, &admin, "direct", &[], &mut processes).await?,
-            Topology::Http2 => up(&dir, &admin, "http2", &[], &mut processes).await?,
-            Topology::Processes => one_each(&dir, &admin, &mut processes).await?,
+            Topology::Direct => up(&dir, &admin, "direct", &both, &mut processes).await?,
+            Topology::Http2 => up(&dir, &admin, "http2", &both, &mut processes).await?,
+            Topology::Processes => {
+                let all = one_each(&dir, &admin, users, edge, &mut processes).await?;
+                (private, started) = (all.users, all.edge_flags);
+                all.address
+            }
         };
         Ok(Sandbox {
             address,
             admin,
+            users: private,
+            edge: started,
             processes,
             dir,
         })
@@ -98,6 +149,30 @@ impl Sandbox {
         self.processes.last().and_then(Process::pid)
     }
 
+    /// Starts another edge like the first, in [`Topology::Processes`]; where it listens.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub async fn another_edge(&mut self) -> anyhow::Result<String> {
+        let free = "127.0.0.1:0".to_owned();
+        let flags = self.edge.iter();
+        let flags: Vec<_> = flags
+            .map(|flag| if *flag == self.admin { &free } else { flag })
+            .collect();
+        let mut process = Process::spawn(&flags, None, None)?;
+        let address = process.ready().await?;
+        self.processes.insert(1, process);
+        Ok(address)
+    }
+
+    /// Kills the process of users, in [`Topology::Processes`].
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn kill_users(&mut self) -> anyhow::Result<()> {
+        self.processes.remove(0).kill().await
+    }
+
     /// Interrupts the process that owns the public port, as Ctrl-C does; its exit code.
     ///
     /// # Errors
@@ -115,7 +190,14 @@ async fn up(
     more: &[&str],
     processes: &mut Vec<Process>,
 ) -> anyhow::Result<String> {
-    let data = dir.path().to_string_lossy().into_owned();
+    let flags = up_flags(dir, admin, wiring);
+    let flags = flags.iter().map(String::as_str);
+    let flags: Vec<&str> = flags.chain(more.iter().copied()).collect();
+    spawn(&flags, processes).await
+}
+
+fn up_flags(dir: &TempDir, admin: &str, wiring: &str) -> Vec<String> {
+    let data = dir.path().to_string_lossy();
     let flags = [
         "up",
         "--no-probe",
@@ -128,15 +210,23 @@ async fn up(
         "--wiring",
         wiring,
     ];
-    let flags: Vec<&str> = flags.iter().chain(more).copied().collect();
-    spawn(&flags, processes).await
+    flags.map(str::to_owned).to_vec()
+}
+
+/// What came of starting a process for each service.
+struct All {
+    address: String,
+    users: String,
+    edge_flags: Vec<String>,
 }
 
 async fn one_each(
     dir: &TempDir,
     admin: &str,
+    users_flags: &[&str],
+    edge_flags: &[&str],
     processes: &mut Vec<Process>,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<All> {
     let data = dir.path().to_string_lossy().into_owned();
     let key = dir.path().join("assertion.key");
     let key = key.to_string_lossy().into_owned();
@@ -145,8 +235,11 @@ async fn one_each(
     for service in ["users", "collection", "controls", "pipes"] {
         let flags = [service, "--listen", "127.0.0.1:0", "--key-file", &key];
         let mut flags = flags.to_vec();
-        if service == "collection" {
+        if ["collection", "users"].contains(&service) {
             flags.extend(["--data-dir", &data]);
+        }
+        if service == "users" {
+            flags.extend(users_flags);
         }
         addresses.push(url(&spawn(&flags, processes).await?));
     }
@@ -186,7 +279,12 @@ async fn one_each(
         "--pipes",
         pipes,
     ];
-    spawn(&flags, processes).await
+    let flags: Vec<&str> = flags.iter().chain(edge_flags).copied().collect();
+    Ok(All {
+        address: spawn(&flags, processes).await?,
+        users: users.trim_start_matches("http://").to_owned(),
+        edge_flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+    })
 }
 
 /// Starts the binary and waits until it is ready; where it listens.

@@ -70,6 +70,14 @@ impl Server {
         Server::start(Kind::Nats).await
     }
 
+    /// PostgreSQL, which asks for a password.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get ready.
+    pub async fn postgres() -> anyhow::Result<Server> {
+        Server::start(Kind::Postgres).await
+    }
+
     async fn start(kind: Kind) -> anyhow::Result<Server> {
         let mut server = Server {
             kind,
@@ -79,6 +87,7 @@ impl Server {
             dir: TempDir::new()?,
         };
         std::fs::create_dir(server.data())?;
+        kind.prepare(&server.data())?;
         server.restart().await?;
         Ok(server)
     }
@@ -87,6 +96,30 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", self.kind.scheme(), self.address())
+    }
+
+    /// The URL of a database, with its password in a file.
+    ///
+    /// # Errors
+    /// When this is no PostgreSQL.
+    pub fn database(&self) -> anyhow::Result<String> {
+        ensure!(
+            self.kind == Kind::Postgres,
+            "{} has no databases",
+            self.kind.name()
+        );
+        Ok(self.database_at(&self.address()))
+    }
+
+    /// The same behind another address, such as a proxy's.
+    #[must_use]
+    pub fn database_at(&self, address: &str) -> String {
+        let password = kind::postgres::password_file(&self.data());
+        format!(
+            "postgres://{}@{address}/postgres?credentials={}",
+            kind::postgres::USER,
+            password.display()
+        )
     }
 
     /// `127.0.0.1:port`.
@@ -137,11 +170,11 @@ impl Server {
         self.dir.path().join("log")
     }
 
-    /// Kills it as a power cut does (SIGKILL), and waits until it is gone.
+    /// Kills it as a power cut does (SIGKILL; PostgreSQL with all its processes), and waits until it is gone.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Neither fails for a child that is not waited for yet.
-            let _ = child.kill();
+            self.kind.kill(&mut child);
+            // It does not fail for a child that is not waited for yet.
             let _ = child.wait();
         }
     }
@@ -170,16 +203,13 @@ impl Server {
 
     async fn ready(&mut self) -> anyhow::Result<()> {
         let name = self.kind.name();
-        let (address, path) = self.kind.health(&self.port, &self.admin);
         let answers = async {
             loop {
                 let child = self.child.as_mut().context("a process")?;
                 if let Some(status) = child.try_wait()? {
                     bail!("{name} ended with {status}");
                 }
-                if let Ok(answer) = http::get(&address, path).await
-                    && self.kind.is_ready(answer.status.as_u16())
-                {
+                if self.kind.is_ready(&self.port, &self.admin).await {
                     return Ok(());
                 }
                 // Another program's start can only be polled.
@@ -204,7 +234,9 @@ impl Server {
                 let answer = http::send(&self.address(), request).await?;
                 ensure!(answer.status == 200, "{}", answer.text());
             }
-            Kind::Dynoxide | Kind::Nats => bail!("{} has no buckets", self.kind.name()),
+            Kind::Dynoxide | Kind::Nats | Kind::Postgres => {
+                bail!("{} has no buckets", self.kind.name())
+            }
         }
         Ok(())
     }

@@ -20,21 +20,14 @@ fn allowed(name: &str) -> Vec<&'static str> {
     match name {
         "proto" | "report" | "probe" => vec![],
         "client" => vec!["proto"],
+        "cli" => vec!["client", "proto"],
         "runtime" => vec!["client", "proto"],
         "weft" => {
-            let mut all = vec!["runtime", "client", "proto", "probe", "stores"];
+            let mut all = vec!["runtime", "client", "proto", "probe", "cli", "stores"];
             all.extend(SERVICES);
             all
         }
-        "tests" => vec![
-            "client",
-            "collection",
-            "proto",
-            "query",
-            "report",
-            "runtime",
-            "stores",
-        ],
+        "tests" => vec!["client", "proto", "report", "runtime", "stores", "users"],
         "stores" => vec!["client", "proto", "runtime"],
         "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],

@@ -19,6 +19,14 @@ async fn help_is_as_written_down() -> anyhow::Result<()> {
         "query",
         "controls",
         "pipes",
+        "migrate",
+        "admin",
+        "admin org",
+        "admin org refuse",
+        "admin member",
+        "admin member set",
+        "admin token",
+        "admin token create",
     ] {
         let mut weft = Command::new(tests::binary()?);
         weft.args(command.split_whitespace()).arg("--help");

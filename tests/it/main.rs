@@ -1,5 +1,6 @@
 //! The system tests, in one binary.
 
+mod accounts;
 mod controls;
 mod crates;
 mod damage;
@@ -8,7 +9,6 @@ mod fault_proxy;
 mod help;
 mod hostile;
 mod outages;
-mod past;
 mod recorded;
 mod replicas;
 mod servers;

@@ -89,7 +89,7 @@ impl Mesh {
 }
 
 /// A report in which everything but the tenant's secret is the same for all tenants.
-fn report(tenant: &str, node: u32) -> String {
+pub(crate) fn report(tenant: &str, node: u32) -> String {
     let fact = |value: &str| json!({"timestamp": "2026-01-01T00:00:00Z", "value": value});
     let secret = format!("secret-of-{tenant}");
     let id = format!("h;{node}");

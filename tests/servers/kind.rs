@@ -1,11 +1,14 @@
 //! How each server is started, and how one sees that it is ready.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use anyhow::bail;
 
+use crate::http;
 use crate::port::Port;
+
+pub(super) mod postgres;
 
 const ACCESS_KEY: &str = "test";
 const SECRET_KEY: &str = "testtest";
@@ -16,6 +19,7 @@ pub(super) enum Kind {
     Moto,
     Dynoxide,
     Nats,
+    Postgres,
 }
 
 impl Kind {
@@ -25,12 +29,14 @@ impl Kind {
             Kind::Moto => "moto",
             Kind::Dynoxide => "dynoxide",
             Kind::Nats => "nats-server",
+            Kind::Postgres => "postgres",
         }
     }
 
     pub(super) fn scheme(self) -> &'static str {
         match self {
             Kind::Nats => "nats",
+            Kind::Postgres => "postgres",
             _ => "http",
         }
     }
@@ -41,6 +47,7 @@ impl Kind {
         let mut command = match self {
             // Its own script names the folder that it was installed in, and would not survive a copy.
             Kind::Moto => Command::new(tool("moto/bin/python")?),
+            Kind::Postgres => postgres::command("postgres")?,
             _ => Command::new(tool(&format!("bin/{}", self.name()))?),
         };
         match self {
@@ -57,26 +64,53 @@ impl Kind {
                 .args(["-a", host, "-p", &number])
                 .args(["-m", &admin.number().to_string(), "-js", "-sd"])
                 .arg(data),
+            Kind::Postgres => command
+                .args(["-p", &number, "-c", "unix_socket_directories="])
+                .args([
+                    "-c",
+                    &format!("listen_addresses={host}"),
+                    "-c",
+                    "fsync=off",
+                    "-D",
+                ])
+                .arg(data),
         };
         Ok(command)
     }
 
-    /// Where it answers with 200, or s3s-fs with a refusal, once it is ready.
-    pub(super) fn health(self, port: &Port, admin: &Port) -> (String, &'static str) {
+    /// Makes in its empty folder what it needs before its first start.
+    pub(super) fn prepare(self, data: &Path) -> anyhow::Result<()> {
         match self {
-            Kind::S3sFs | Kind::Dynoxide => (port.address(), "/"),
-            Kind::Moto => (port.address(), "/moto-api/"),
-            Kind::Nats => (admin.address(), "/healthz"),
+            Kind::Postgres => postgres::prepare(data),
+            _ => Ok(()),
         }
     }
 
-    pub(super) fn is_ready(self, status: u16) -> bool {
-        status == if self == Kind::S3sFs { 403 } else { 200 }
+    /// Whether it does what it is for: HTTP servers answer with 200, or s3s-fs with a refusal.
+    pub(super) async fn is_ready(self, port: &Port, admin: &Port) -> bool {
+        let (address, path, status) = match self {
+            Kind::S3sFs => (port.address(), "/", 403),
+            Kind::Dynoxide => (port.address(), "/", 200),
+            Kind::Moto => (port.address(), "/moto-api/", 200),
+            Kind::Nats => (admin.address(), "/healthz", 200),
+            Kind::Postgres => return postgres::is_ready(port).await,
+        };
+        let answer = http::get(&address, path).await;
+        answer.is_ok_and(|answer| answer.status.as_u16() == status)
+    }
+
+    /// Ends it without giving it time for anything.
+    pub(super) fn kill(self, child: &mut Child) {
+        match self {
+            Kind::Postgres => postgres::kill(child),
+            // It does not fail for a child that is not waited for yet.
+            _ => drop(child.kill()),
+        }
     }
 
     pub(super) fn env(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Nats => &[],
+            Kind::Nats | Kind::Postgres => &[],
             _ => &[
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
                 ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),

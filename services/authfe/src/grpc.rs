@@ -15,15 +15,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 
 use crate::identity::Signed;
+use crate::policy::{self, Rule};
+use crate::revocable::Revocable;
 use crate::{Edge, Peers};
-
-/// What only other services may call.
-const INTERNAL: [&str; 4] = [
-    "/weft.users.v1.UsersService/Authenticate",
-    "/weft.collection.v1.CollectionService/Subscribe",
-    "/weft.collection.v1.CollectionService/ListReports",
-    "/weft.query.v1.ScopeService/",
-];
 
 /// Forwards gRPC requests; everything else goes to `other`.
 pub(crate) fn or_else(
@@ -49,32 +43,33 @@ pub(crate) fn or_else(
     }))
 }
 
-fn is_rpc(request: &Request) -> bool {
+pub(crate) fn is_rpc(request: &Request) -> bool {
     let content_type = request.headers().get(CONTENT_TYPE);
     content_type.is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"))
 }
 
 async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Response<Body> {
     let path = request.uri().path();
-    if INTERNAL.iter().any(|p| path.starts_with(p)) {
-        return Status::unimplemented("this is not served on the public port").into_http();
-    }
-    if path.starts_with("/grpc.") {
-        return send(&peers.open, request).await;
+    match policy::rpc(path) {
+        None => return Status::unimplemented("there is no such RPC").into_http(),
+        Some(Rule::Internal) => {
+            return Status::unimplemented("this is not served on the public port").into_http();
+        }
+        Some(Rule::Open) => return send(&peers.open, request).await,
+        Some(Rule::Known | Rule::Any(_)) => {}
     }
     let Some(peer) = peer(path, peers) else {
         return Status::unimplemented("there is no such service").into_http();
     };
-    let signed = request.extensions_mut().remove::<Signed>();
-    let assertion = signed.map_or_else(
-        || Err(Status::unauthenticated("a credential is needed")),
-        |signed| signed.header(),
-    );
-    match assertion {
+    let Some(signed) = request.extensions_mut().remove::<Signed>() else {
+        return Status::unauthenticated("a credential is needed").into_http();
+    };
+    match signed.header() {
         Ok(header) => request.headers_mut().insert(ASSERTION_HEADER, header),
         Err(status) => return status.into_http(),
     };
-    send(peer, request).await
+    let response = send(peer, request).await;
+    response.map(|body| Body::new(Revocable::new(body, signed.ended())))
 }
 
 async fn send(peer: &Channel, request: http::Request<Body>) -> http::Response<Body> {

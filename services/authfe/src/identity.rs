@@ -1,58 +1,62 @@
-//! Who a request comes from.
+//! Who a request comes from, and whether they may do what it asks for.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+mod credential;
+mod revocations;
+mod verdicts;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue};
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    HOST, ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use client::{ASSERTION_HEADER, Channel};
-use proto::tenant::v1::Assertion;
-use proto::users::v1 as pb;
+use proto::tenant::v1::Permission;
 use proto::users::v1::authenticate_request::Credential;
 use proto::users::v1::users_service_client::UsersServiceClient;
 use runtime::Runtime;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::Config;
 use crate::error::ApiError;
+use crate::policy::{self, Rule};
+use credential::credential;
+use verdicts::{Believed, Verdicts};
 
-/// How long an answer of users is believed: a revoked token stops working within this time.
-const REMEMBER: Duration = Duration::from_secs(5);
-/// Answers remembered at once.
-const REMEMBERED: usize = 10_000;
-/// How long users may take; then the request fails with 503.
-const TIMEOUT: Duration = Duration::from_secs(3);
-/// No credential is longer.
-const CREDENTIAL_BYTES: usize = 512;
+/// Names the organisation that a gRPC request is about, for people who belong to several.
+const ORG_HEADER: &str = "weft-org";
 
-/// Asks users, and remembers what it said.
+/// Headers that say who a caller is, which nobody outside has any business sending: ours, and those of the service that
+/// Scope's probes once talked to. Some servers take `_` for `-`.
+const IDENTITY_HEADERS: [&str; 6] = [
+    ASSERTION_HEADER,
+    "weft-assertion",
+    "x-scope-orgid",
+    "x-scope-userid",
+    "x-featureflags",
+    "x-webhooks-integration-type",
+];
+
+/// Establishes callers.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    users: UsersServiceClient<Channel>,
-    remembered: Arc<Mutex<Remembered>>,
-    origins: Arc<[HeaderValue]>,
+    verdicts: Verdicts,
+    origins: std::sync::Arc<[HeaderValue]>,
+    trust_loopback: bool,
     rt: Runtime,
 }
 
-/// What users said, by organisation and credential, and when.
-type Remembered = HashMap<(String, Key), (Assertion, Instant)>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Loopback,
-    Token(String),
-}
-
-/// The assertion that calls for this request carry.
+/// The assertion that calls for this request carry, or why there is none.
 #[derive(Debug, Clone)]
-pub(crate) struct Signed(pub(crate) Option<HeaderValue>, Option<Status>);
+pub(crate) struct Signed {
+    header: Result<HeaderValue, Status>,
+    /// Cancelled when the caller loses what it had.
+    ended: CancellationToken,
+}
 
 impl Signed {
     /// A gRPC request that carries the assertion.
@@ -66,74 +70,89 @@ impl Signed {
 
     /// The assertion, or why there is none.
     pub(crate) fn header(&self) -> Result<HeaderValue, Status> {
-        match (&self.0, &self.1) {
-            (Some(header), _) => Ok(header.clone()),
-            (None, Some(status)) => Err(status.clone()),
-            (None, None) => Err(Status::unauthenticated("a credential is needed")),
-        }
+        self.header.clone()
+    }
+
+    /// Cancelled when what was opened with this assertion must end.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 }
 
 impl Identity {
     pub(crate) fn new(users: Channel, config: &Config, rt: &Runtime) -> Self {
+        let users = UsersServiceClient::new(users);
+        let verdicts = Verdicts::new(users.clone(), config.users_outage, rt);
+        revocations::follow(users, verdicts.clone(), rt);
         Identity {
-            users: UsersServiceClient::new(users),
-            remembered: Arc::default(),
+            verdicts,
             origins: config.cors_origins.clone().into(),
+            trust_loopback: config.trust_loopback,
             rt: rt.clone(),
         }
     }
 
-    async fn sign(&self, org: &str, key: Option<Key>) -> Result<HeaderValue, Status> {
-        let key = key.ok_or_else(|| Status::unauthenticated("a credential is needed"))?;
-        let remembered = self.recall(org, &key);
-        let assertion = match remembered {
-            Some(assertion) => assertion,
-            None => self.ask(org, key).await?,
-        };
-        Ok(self.rt.key.sign(assertion, SystemTime::now()))
-    }
-
-    fn recall(&self, org: &str, key: &Key) -> Option<Assertion> {
-        let remembered = self.remembered.lock();
-        let remembered = remembered.unwrap_or_else(PoisonError::into_inner);
-        let (assertion, at) = remembered.get(&(org.to_owned(), key.clone()))?;
-        (at.elapsed() < REMEMBER).then(|| assertion.clone())
-    }
-
-    async fn ask(&self, org: &str, key: Key) -> Result<Assertion, Status> {
-        let credential = match &key {
-            Key::Loopback => Credential::Loopback(pb::Loopback {}),
-            Key::Token(token) => Credential::Token(token.clone()),
-        };
-        let mut request = tonic::Request::new(pb::AuthenticateRequest {
-            credential: Some(credential),
-            org_id: org.to_owned(),
-        });
-        request.set_timeout(TIMEOUT);
-        let answer = self.users.clone().authenticate(request).await;
-        let answer = answer.map_err(|status| match status.code() {
-            Code::Unauthenticated | Code::PermissionDenied => status,
-            // Never 401 because users is down: a probe would give up, and a person be asked to sign in.
-            code => {
-                tracing::warn!(?code, "users cannot say who a caller is");
-                Status::unavailable("who you are cannot be checked right now; try again later")
+    async fn sign(&self, org: &str, credential: Option<Credential>, rule: Rule) -> Signed {
+        match self.believed(org, credential).await {
+            Ok(believed) => {
+                let header = check(&believed, rule).map(|()| {
+                    self.rt
+                        .key
+                        .sign(believed.assertion.clone(), SystemTime::now())
+                });
+                Signed {
+                    header,
+                    ended: believed.ended,
+                }
             }
-        })?;
-        let assertion = answer.into_inner().assertion;
-        let assertion = assertion.ok_or_else(|| Status::internal("internal error"))?;
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= REMEMBERED {
-            remembered.retain(|_, (_, at)| at.elapsed() < REMEMBER);
+            Err(status) => Signed {
+                header: Err(status),
+                ended: CancellationToken::new(),
+            },
         }
-        if remembered.len() < REMEMBERED {
-            remembered.insert((org.to_owned(), key), (assertion.clone(), Instant::now()));
-        }
-        Ok(assertion)
     }
+
+    async fn believed(
+        &self,
+        org: &str,
+        credential: Option<Credential>,
+    ) -> Result<Believed, Status> {
+        let credential =
+            credential.ok_or_else(|| Status::unauthenticated("a credential is needed"))?;
+        self.verdicts.of(org, credential).await
+    }
+}
+
+/// Whether a caller may do what a rule is about; if not, why.
+fn check(believed: &Believed, rule: Rule) -> Result<(), Status> {
+    let needed = match rule {
+        Rule::Open | Rule::Known | Rule::Internal => return Ok(()),
+        Rule::Any(needed) => needed,
+    };
+    let may = |permissions: &[i32]| needed.iter().any(|&p| permissions.contains(&p.into()));
+    if may(&believed.assertion.permissions) {
+        return Ok(());
+    }
+    if may(&believed.suspended) {
+        return Err(Status::unavailable(
+            "this needs to be checked right before, which is not possible right now; try again later",
+        ));
+    }
+    let Some(refusal) = &believed.refusal else {
+        let names: Vec<_> = needed.iter().map(Permission::as_str_name).collect();
+        return Err(Status::permission_denied(format!(
+            "this needs {}",
+            names.join(" or ")
+        )));
+    };
+    let reason = match refusal.reason.as_str() {
+        "" => "by the operator",
+        reason => reason,
+    };
+    let org = &believed.assertion.org_id;
+    Err(Status::permission_denied(format!(
+        "the organisation {org} is refused this: {reason}"
+    )))
 }
 
 /// Establishes the caller of every request, and removes what the request itself says of it. A caller that cannot be
@@ -143,27 +162,69 @@ pub(crate) async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let headers = request.headers_mut();
-    headers.remove(ASSERTION_HEADER);
-    headers.remove("x-scope-orgid");
+    drop_identity(request.headers_mut());
     if let Some(refusal) = foreign_origin(request.headers(), &identity.origins) {
-        return refusal.into_response();
+        return secured(refusal.into_response());
     }
-    let org = organisation(request.uri().path()).to_owned();
-    let key = credential(&request);
-    let signed = match identity.sign(&org, key).await {
-        Ok(header) => Signed(Some(header), None),
-        Err(status) => Signed(None, Some(status)),
+    let rpc = crate::grpc::is_rpc(&request);
+    let rule = match rpc {
+        // What has no rule is refused where it would be forwarded.
+        true => policy::rpc(request.uri().path()).unwrap_or(Rule::Internal),
+        false => policy::route(request.method(), request.uri().path()),
     };
+    let credential = credential(&request, identity.trust_loopback);
+    let org = organisation(&request).to_owned();
+    let signed = identity.sign(&org, credential, rule).await;
+    let unknown = signed
+        .header
+        .as_ref()
+        .is_err_and(|status| status.code() == Code::Unauthenticated);
+    let page = !rpc && !request.uri().path().starts_with("/api");
+    // Browsers ask for a token then, and send it with whatever the page asks for.
+    if page && unknown && !identity.trust_loopback {
+        let challenge =
+            HeaderValue::from_static("Basic realm=\"Weft: any name, and a token as password\"");
+        let mut refused =
+            ApiError::new(StatusCode::UNAUTHORIZED, "a token is needed").into_response();
+        refused.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        return secured(refused);
+    }
     request.extensions_mut().insert(signed);
-    next.run(request).await
+    secured(next.run(request).await)
 }
 
-/// The organisation that a path names: `/api/app/{org}/…`.
-fn organisation(path: &str) -> &str {
-    path.strip_prefix("/api/app/")
-        .and_then(|rest| rest.split('/').next())
-        .unwrap_or("")
+fn drop_identity(headers: &mut HeaderMap) {
+    let identity: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| IDENTITY_HEADERS.contains(&name.as_str().replace('_', "-").as_str()))
+        .cloned()
+        .collect();
+    for name in identity {
+        headers.remove(name);
+    }
+}
+
+/// Browsers shall neither guess what an answer is, nor show it in another page, nor tell others where they were.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The organisation that a request names: `/api/app/{org}/…`, or in a header.
+fn organisation(request: &Request) -> &str {
+    let path = request.uri().path().strip_prefix("/api/app/");
+    if let Some(org) = path.and_then(|rest| rest.split('/').next()) {
+        return org;
+    }
+    let header = request.headers().get(ORG_HEADER);
+    header.and_then(|org| org.to_str().ok()).unwrap_or("")
 }
 
 /// A page of another origin must not act for whoever has it open, whether by form, fetch or WebSocket.
@@ -176,104 +237,49 @@ fn foreign_origin(headers: &HeaderMap, allowed: &[HeaderValue]) -> Option<ApiErr
         return None;
     }
     Some(ApiError::new(
-        axum::http::StatusCode::FORBIDDEN,
+        StatusCode::FORBIDDEN,
         "requests from pages of this origin are not allowed; see --cors-origin",
     ))
 }
 
-fn credential(request: &Request) -> Option<Key> {
-    if let Some(token) = token(request.headers()) {
-        return Some(Key::Token(token));
-    }
-    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
-    // A page that rebinds its name to 127.0.0.1, or a proxy on this machine, shows a host that is not this machine's.
-    let host = host(request)?;
-    (peer.ip().is_loopback() && is_loopback(&host)).then_some(Key::Loopback)
-}
-
-/// The secret in an `Authorization` header: `Scope-Probe token=…`, `Bearer …`. An empty one is none: probes without a
-/// token send it so.
-fn token(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let secret = value
-        .strip_prefix("Scope-Probe token=")
-        .or_else(|| value.strip_prefix("Bearer "))?
-        .trim();
-    (!secret.is_empty() && secret.len() <= CREDENTIAL_BYTES).then(|| secret.to_owned())
-}
-
-fn host(request: &Request) -> Option<String> {
-    let authority = match request.headers().get(HOST) {
-        Some(host) => host.to_str().ok()?.parse::<Authority>().ok()?,
-        None => request.uri().authority()?.clone(),
-    };
-    Some(authority.host().to_owned())
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-
     use super::*;
-
-    fn request(peer: &str, headers: &[(&str, &str)]) -> Request {
-        let mut request = Request::builder().uri("/api");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut request = request.body(Body::empty()).expect("a request");
-        let peer: SocketAddr = peer.parse().expect("an address");
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    }
-
-    #[test]
-    fn only_this_machine_asking_for_this_machine_needs_no_credential() {
-        let check = |peer, host, trusted: bool| {
-            let key = credential(&request(peer, &[("host", host)]));
-            assert_eq!(key == Some(Key::Loopback), trusted, "{peer} {host}");
-        };
-        check("127.0.0.1:9", "127.0.0.1:4040", true);
-        check("127.0.0.1:9", "localhost:4040", true);
-        check("[::1]:9", "[::1]:4040", true);
-        check("127.0.0.1:9", "evil.example:4040", false);
-        check("192.0.2.1:9", "127.0.0.1:4040", false);
-    }
-
-    #[test]
-    fn empty_probe_token_is_no_credential() {
-        let check = |value, expected: Option<&str>| {
-            let request = request("192.0.2.1:9", &[("authorization", value)]);
-            assert_eq!(token(request.headers()).as_deref(), expected);
-        };
-        check("Scope-Probe token=", None);
-        check("Scope-Probe token=abc", Some("abc"));
-        check("Bearer abc", Some("abc"));
-        check("Basic abc", None);
-    }
 
     #[test]
     fn pages_of_other_origins_are_refused_unless_listed() {
         let check = |origin, refused: bool| {
-            let request = request(
-                "127.0.0.1:9",
-                &[("host", "127.0.0.1:4040"), ("origin", origin)],
-            );
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("127.0.0.1:4040"));
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
             let allowed = [HeaderValue::from_static("https://ui.example")];
-            let refusal = foreign_origin(request.headers(), &allowed);
+            let refusal = foreign_origin(&headers, &allowed);
             assert_eq!(refusal.is_some(), refused, "{origin}");
         };
         check("http://127.0.0.1:4040", false);
         check("https://ui.example", false);
         check("http://evil.example", true);
         check("null", true);
+    }
+
+    #[test]
+    fn nobody_outside_says_who_they_are() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "weft-assertion-bin",
+            "X-Scope-OrgID",
+            "x_scope_orgid",
+            "X_Scope-OrgID",
+            "X-Scope-UserID",
+            "x-featureflags",
+            "x-scope-probe-id",
+        ] {
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(&name, HeaderValue::from_static("one"));
+            headers.append(&name, HeaderValue::from_static("two"));
+        }
+        drop_identity(&mut headers);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-scope-probe-id"]);
     }
 }

@@ -6,8 +6,8 @@
 //! browsers ────────────────▶ assets                    ┘
 //! ```
 //!
-//! Every request passes [`identity`] first, which asks users who the caller is and signs what it learns. Nothing that a
-//! client says about identity goes further: assertion headers from outside are removed.
+//! Every request passes [`identity`] first, which asks users who the caller is, checks the rule of the RPC or route in
+//! [`policy`], and signs what it learned. Nothing that a client says about identity goes further: headers that do are removed.
 //!
 //! **Invariant:** HTTP and WebSocket end here. What is behind speaks protobuf, and this crate holds no state but caches.
 
@@ -16,8 +16,12 @@ mod buffered;
 mod error;
 mod grpc;
 mod identity;
+mod policy;
+mod revocable;
 mod scope;
 mod selection;
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderValue;
@@ -38,6 +42,10 @@ pub struct Config {
     pub hostname: String,
     /// Web origins, besides the edge's own, that may use gRPC-web: `https://ui.example.com`.
     pub cors_origins: Vec<HeaderValue>,
+    /// Whether callers on this machine, asking for this machine, need no credential. True by default.
+    pub trust_loopback: bool,
+    /// How long callers that are known go on reading and reporting while users is away. 5 minutes by default.
+    pub users_outage: Duration,
     /// A report's largest size as sent, in bytes. 16 MiB by default.
     pub report_bytes: usize,
     /// All reports that are being received at once, in bytes; more are refused with 503. 64 MiB by default.
@@ -50,6 +58,8 @@ impl Default for Config {
             app_id: "1".to_owned(),
             hostname: "weft".to_owned(),
             cors_origins: Vec::new(),
+            trust_loopback: true,
+            users_outage: Duration::from_secs(300),
             report_bytes: 16 << 20,
             buffered_bytes: 64 << 20,
         }
@@ -114,6 +124,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         "x-user-agent",
         "grpc-timeout",
         "authorization",
+        "weft-org",
     ];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
@@ -126,5 +137,5 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
                 .collect::<Vec<_>>(),
         )
         .expose_headers(exposed.map(HeaderName::from_static))
-        .max_age(std::time::Duration::from_secs(3600))
+        .max_age(Duration::from_secs(3600))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use proto::collection::v1 as pb;
 use proto::collection::v1::subscribe_response::Event;
 use stores::archive::report_name;
@@ -30,24 +29,19 @@ async fn read(report: Arc<Logged>, replica: &str) -> Result<pb::StoredReport, St
         );
         Status::data_loss("the log cannot be read")
     })?;
-    Ok(stored(&from, body, replica))
-}
-
-/// A report with this body.
-fn stored(logged: &Logged, body: Bytes, replica: &str) -> pb::StoredReport {
-    let header = &logged.header;
-    pb::StoredReport {
+    let header = &from.header;
+    Ok(pb::StoredReport {
         report: Some(pb::RawReport {
             body,
             format: header.format,
-            compression: logged.compression.into(),
+            compression: from.compression.into(),
             probe_id: header.probe_id.clone(),
         }),
-        received_at: Some(timestamp(logged.received())),
-        sequence: logged.sequence,
+        received_at: Some(timestamp(from.received())),
+        sequence: from.sequence,
         replica: replica.to_owned(),
         report_id: report_name(header),
-    }
+    })
 }
 
 /// Sends what is held, a mark, and then what comes, until the reader goes.
@@ -102,18 +96,14 @@ pub(crate) async fn follow(
     }
 }
 
-/// Sends these reports, or their headers alone, until the reader goes.
+/// Sends these reports, until the reader goes.
 pub(crate) async fn list(
     reports: Vec<Arc<Logged>>,
-    headers_only: bool,
     sender: mpsc::Sender<Result<pb::ListReportsResponse, Status>>,
     replica: String,
 ) {
     for report in reports {
-        let report = match headers_only {
-            true => Ok(stored(&report, Bytes::new(), &replica)),
-            false => read(report, &replica).await,
-        };
+        let report = read(report, &replica).await;
         let failed = report.is_err();
         let response = report.map(|report| pb::ListReportsResponse {
             report: Some(report),

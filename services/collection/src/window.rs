@@ -47,11 +47,10 @@ impl Logged {
 }
 
 impl Window {
-    /// One whose reports are numbered from the one after this.
-    pub(crate) fn new(sequence: u64) -> Self {
+    pub(crate) fn new() -> Self {
         Window {
             reports: VecDeque::new(),
-            sequence,
+            sequence: 0,
             live: broadcast::Sender::new(LAG),
         }
     }

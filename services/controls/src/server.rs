@@ -45,11 +45,10 @@ impl Controls {
 /// What a caller must be allowed to do to invoke this control.
 fn permission(control: &str) -> Permission {
     match control {
-        "host_exec"
-        | "host_resize_exec_tty"
-        | "docker_exec_container"
-        | "docker_attach_container"
-        | "docker_resize_exec_tty" => Permission::Exec,
+        "host_exec" | "host_resize_exec_tty" => Permission::HostExec,
+        "docker_exec_container" | "docker_attach_container" | "docker_resize_exec_tty" => {
+            Permission::Exec
+        }
         "kubernetes_get_logs" | "kubernetes_describe" => Permission::Logs,
         _ => Permission::Control,
     }

@@ -67,9 +67,11 @@ impl From<WriteError> for Status {
     }
 }
 
-/// Terminals and logs need one of two permissions; which of them the pipe is for, only the control knew.
+/// Terminals and logs need one of three permissions; which of them the pipe is for, only the control knew.
 fn user<T>(request: &Request<T>) -> Result<Caller, Status> {
-    Caller::of(request, Permission::Exec).or_else(|_| Caller::of(request, Permission::Logs))
+    Caller::of(request, Permission::Exec)
+        .or_else(|_| Caller::of(request, Permission::HostExec))
+        .or_else(|_| Caller::of(request, Permission::Logs))
 }
 
 fn check_size(data: &Bytes) -> Result<(), Status> {

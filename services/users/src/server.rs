@@ -1,49 +1,83 @@
+mod members;
+mod tokens;
+
 use client::Caller;
-use proto::tenant::v1::{Assertion, Permission};
+use proto::tenant::v1::Permission;
 use proto::users::v1 as pb;
-use proto::users::v1::authenticate_request::Credential;
 use proto::users::v1::users_service_server::UsersService;
-use runtime::Clock;
+use runtime::{Clock, Runtime};
 use tonic::{Request, Response, Status};
 
-use crate::{Config, LOCAL};
-
-/// A caller on this machine may do everything.
-const ALL: [Permission; 7] = [
-    Permission::View,
-    Permission::ViewSecrets,
-    Permission::Report,
-    Permission::Control,
-    Permission::Exec,
-    Permission::Logs,
-    Permission::Admin,
-];
+use crate::authenticate::{Authenticator, ensure_local};
+use crate::permissions::Permissions;
+use crate::revocations::{self, Watch};
+use crate::store::entity::users;
+use crate::store::{NewOrganisation, Store};
+use crate::{Config, LOCAL, names};
 
 /// The service.
 #[derive(Debug)]
 pub struct Users {
-    config: Config,
+    authenticator: Authenticator,
+    store: Store,
     clock: Clock,
 }
 
 impl Users {
-    pub(crate) fn new(config: Config, clock: Clock) -> Self {
-        Users { config, clock }
+    pub(crate) fn new(config: Config, store: Store, rt: &Runtime) -> Self {
+        if config.trust_loopback || config.probe_token.is_some() {
+            rt.spawn("organisation of this machine", ensure_local(store.clone()));
+        }
+        Users {
+            authenticator: Authenticator::new(config, store.clone(), rt),
+            store,
+            clock: rt.clock,
+        }
     }
 
+    /// Known without the store, so that one machine can be looked at whatever happens to it.
     fn local_organisation(&self) -> pb::Organisation {
         pb::Organisation {
             id: LOCAL.to_owned(),
             name: "This machine".to_owned(),
             created_at: Some((self.clock.now() - self.clock.uptime()).into()),
+            ..pb::Organisation::default()
         }
+    }
+
+    async fn organisation_of(&self, caller: &Caller) -> Result<pb::Organisation, Status> {
+        if caller.subject == LOCAL && caller.org_id == LOCAL {
+            return Ok(self.local_organisation());
+        }
+        Ok(self.store.organisation(&caller.org_id).await?.into())
     }
 }
 
-fn later(what: &str) -> Status {
-    Status::unimplemented(format!(
-        "{what} needs accounts, which this version does not have: it serves one organisation on loopback"
-    ))
+/// The caller, whatever it may do.
+fn any_caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = request.extensions().get::<Caller>();
+    caller
+        .cloned()
+        .ok_or_else(|| Status::unauthenticated("the call carries no valid assertion"))
+}
+
+/// What a caller may hand on.
+fn permissions(caller: &Caller) -> Permissions {
+    let all = Permissions::ALL.to_wire().into_iter();
+    let held: Vec<i32> = all
+        .filter(|&number| Permission::try_from(number).is_ok_and(|p| caller.may(p)))
+        .collect();
+    Permissions::parse(&held).unwrap_or(Permissions::NONE)
+}
+
+/// The account of the caller, who must be a person.
+async fn person(store: &Store, caller: &Caller) -> Result<users::Model, Status> {
+    if !names::is_user(&caller.subject) {
+        return Err(Status::permission_denied(
+            "this is for people with an account, not for tokens of organisations",
+        ));
+    }
+    Ok(store.user(&caller.subject).await?)
 }
 
 #[tonic::async_trait]
@@ -52,40 +86,36 @@ impl UsersService for Users {
         &self,
         request: Request<pb::AuthenticateRequest>,
     ) -> Result<Response<pb::AuthenticateResponse>, Status> {
-        let request = request.into_inner();
-        if !request.org_id.is_empty() && request.org_id != LOCAL {
-            return Err(Status::unauthenticated(
-                "there is no such organisation, or it is not yours",
-            ));
-        }
-        match request.credential {
-            Some(Credential::Loopback(_)) if self.config.trust_loopback => {}
-            Some(Credential::Loopback(_)) | None => {
-                return Err(Status::unauthenticated("a credential is needed"));
-            }
-            Some(Credential::Token(_) | Credential::Session(_)) => {
-                return Err(Status::unauthenticated(
-                    "the credential is unknown, revoked or expired",
-                ));
-            }
-        }
-        Ok(Response::new(pb::AuthenticateResponse {
-            assertion: Some(Assertion {
-                org_id: LOCAL.to_owned(),
-                subject: LOCAL.to_owned(),
-                permissions: ALL.map(i32::from).to_vec(),
-                expires_at: None,
-            }),
-        }))
+        let answer = self
+            .authenticator
+            .authenticate(request.into_inner())
+            .await?;
+        Ok(Response::new(answer))
+    }
+
+    type WatchRevocationsStream = Watch;
+
+    async fn watch_revocations(
+        &self,
+        request: Request<pb::WatchRevocationsRequest>,
+    ) -> Result<Response<Watch>, Status> {
+        let after = request.into_inner().after;
+        Ok(Response::new(revocations::watch(self.store.clone(), after)))
     }
 
     async fn list_organisations(
         &self,
         request: Request<pb::ListOrganisationsRequest>,
     ) -> Result<Response<pb::ListOrganisationsResponse>, Status> {
-        Caller::of(&request, Permission::View)?;
+        let caller = any_caller(&request)?;
+        let organisations = if names::is_user(&caller.subject) {
+            let found = self.store.organisations_of(&caller.subject).await?;
+            found.into_iter().map(Into::into).collect()
+        } else {
+            vec![self.organisation_of(&caller).await?]
+        };
         Ok(Response::new(pb::ListOrganisationsResponse {
-            organisations: vec![self.local_organisation()],
+            organisations,
         }))
     }
 
@@ -93,72 +123,151 @@ impl UsersService for Users {
         &self,
         request: Request<pb::GetCurrentUserRequest>,
     ) -> Result<Response<pb::GetCurrentUserResponse>, Status> {
-        let caller = Caller::of(&request, Permission::View)?;
-        let permissions = ALL.into_iter().filter(|&p| caller.may(p));
-        Ok(Response::new(pb::GetCurrentUserResponse {
-            user: Some(pb::User {
+        let caller = any_caller(&request)?;
+        let organisation = self.organisation_of(&caller).await?;
+        let permissions = permissions(&caller).to_wire();
+        let user = if names::is_user(&caller.subject) {
+            self.store.user(&caller.subject).await?.into()
+        } else {
+            pb::User {
                 id: caller.subject.clone(),
                 email: String::new(),
-                name: caller.subject.clone(),
-            }),
-            organisation: Some(self.local_organisation()),
-            permissions: permissions.map(i32::from).collect(),
+                name: self.name_of(&caller).await?,
+            }
+        };
+        Ok(Response::new(pb::GetCurrentUserResponse {
+            user: Some(user),
+            organisation: Some(organisation),
+            permissions,
         }))
     }
 
     async fn create_organisation(
         &self,
-        _: Request<pb::CreateOrganisationRequest>,
+        request: Request<pb::CreateOrganisationRequest>,
     ) -> Result<Response<pb::CreateOrganisationResponse>, Status> {
-        Err(later("making organisations"))
+        // A token that may not manage one organisation must not make another either.
+        let caller = Caller::of(&request, Permission::Admin)?;
+        let user = person(&self.store, &caller).await?;
+        let new = NewOrganisation {
+            id: None,
+            name: Some(names::name(&request.into_inner().name)?),
+            created_by: user.id.clone(),
+            admin: Some(user.id),
+        };
+        let added = self.store.add_organisation(&new).await?;
+        Ok(Response::new(pb::CreateOrganisationResponse {
+            organisation: Some(added.into()),
+        }))
     }
 
     async fn delete_organisation(
         &self,
-        _: Request<pb::DeleteOrganisationRequest>,
+        request: Request<pb::DeleteOrganisationRequest>,
     ) -> Result<Response<pb::DeleteOrganisationResponse>, Status> {
-        Err(later("deleting organisations"))
+        let caller = Caller::of(&request, Permission::Admin)?;
+        if request.into_inner().org_id != caller.org_id {
+            return Err(Status::invalid_argument(
+                "org_id is not the caller's organisation",
+            ));
+        }
+        if caller.org_id == LOCAL {
+            return Err(Status::failed_precondition(
+                "this machine's organisation stays",
+            ));
+        }
+        self.store.remove_organisation(&caller.org_id).await?;
+        Ok(Response::new(pb::DeleteOrganisationResponse {}))
     }
 
     async fn list_members(
         &self,
-        _: Request<pb::ListMembersRequest>,
+        request: Request<pb::ListMembersRequest>,
     ) -> Result<Response<pb::ListMembersResponse>, Status> {
-        Err(later("membership"))
+        members::list(&self.store, request).await
     }
 
     async fn set_member(
         &self,
-        _: Request<pb::SetMemberRequest>,
+        request: Request<pb::SetMemberRequest>,
     ) -> Result<Response<pb::SetMemberResponse>, Status> {
-        Err(later("membership"))
+        members::set(&self.store, request).await
     }
 
     async fn remove_member(
         &self,
-        _: Request<pb::RemoveMemberRequest>,
+        request: Request<pb::RemoveMemberRequest>,
     ) -> Result<Response<pb::RemoveMemberResponse>, Status> {
-        Err(later("membership"))
+        members::remove(&self.store, request).await
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<pb::ListInvitationsRequest>,
+    ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
+        members::invitations(&self.store, request).await
+    }
+
+    async fn revoke_invitation(
+        &self,
+        request: Request<pb::RevokeInvitationRequest>,
+    ) -> Result<Response<pb::RevokeInvitationResponse>, Status> {
+        members::revoke_invitation(&self.store, request).await
+    }
+
+    async fn list_received_invitations(
+        &self,
+        request: Request<pb::ListReceivedInvitationsRequest>,
+    ) -> Result<Response<pb::ListReceivedInvitationsResponse>, Status> {
+        members::received(&self.store, request).await
+    }
+
+    async fn answer_invitation(
+        &self,
+        request: Request<pb::AnswerInvitationRequest>,
+    ) -> Result<Response<pb::AnswerInvitationResponse>, Status> {
+        members::answer(&self.store, request).await
     }
 
     async fn create_token(
         &self,
-        _: Request<pb::CreateTokenRequest>,
+        request: Request<pb::CreateTokenRequest>,
     ) -> Result<Response<pb::CreateTokenResponse>, Status> {
-        Err(later("tokens"))
+        tokens::create(&self.store, request).await
     }
 
     async fn list_tokens(
         &self,
-        _: Request<pb::ListTokensRequest>,
+        request: Request<pb::ListTokensRequest>,
     ) -> Result<Response<pb::ListTokensResponse>, Status> {
-        Err(later("tokens"))
+        tokens::list(&self.store, request).await
+    }
+
+    async fn rotate_token(
+        &self,
+        request: Request<pb::RotateTokenRequest>,
+    ) -> Result<Response<pb::RotateTokenResponse>, Status> {
+        tokens::rotate(&self.store, request).await
     }
 
     async fn revoke_token(
         &self,
-        _: Request<pb::RevokeTokenRequest>,
+        request: Request<pb::RevokeTokenRequest>,
     ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
-        Err(later("tokens"))
+        tokens::revoke(&self.store, request).await
+    }
+}
+
+impl Users {
+    /// What a caller that is no person is called.
+    async fn name_of(&self, caller: &Caller) -> Result<String, Status> {
+        if !caller.subject.starts_with(names::TOKEN) {
+            return Ok(caller.subject.clone());
+        }
+        Ok(self
+            .store
+            .token(&caller.org_id, &caller.subject)
+            .await?
+            .name)
     }
 }

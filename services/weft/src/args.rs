@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use http::{HeaderValue, Uri};
 use runtime::telemetry;
 
-use crate::stores::{KeepArgs, StoreArgs};
+use crate::stores::{KeepArgs, StoreArgs, UsersStoreArgs};
 
 /// See what runs on your hosts and what talks to what.
 ///
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Run the edge: the public port
     Authfe(Box<Authfe>),
     /// Run users: who callers are
-    Users(Service),
+    Users(Box<Users>),
     /// Run collection: where reports go
     Collection(Box<Collection>),
     /// Run query: where views come from
@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Controls(Service),
     /// Run pipes: byte streams between users and hosts
     Pipes(Service),
+    /// Manage organisations, members and tokens
+    Admin(Box<cli::admin::Admin>),
+    /// Bring the schema of the users' store up to date, which `weft up` and `weft users` also do when they start
+    Migrate(Migrate),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -85,6 +89,9 @@ pub(crate) struct Up {
     pub(crate) stores: StoreArgs,
 
     #[command(flatten)]
+    pub(crate) users: UsersStoreArgs,
+
+    #[command(flatten)]
     pub(crate) keep: KeepArgs,
 
     /// Do not report this machine
@@ -114,6 +121,23 @@ pub(crate) struct Edge {
     /// A web origin, besides the edge's own, whose pages may use gRPC-web (may be repeated)
     #[arg(long = "cors-origin", env = "WEFT_CORS_ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origins: Vec<HeaderValue>,
+
+    /// Demand credentials of callers on this machine too: needed behind a proxy on the same machine. Always so when
+    /// --listen is not a loopback address
+    #[arg(long, env = "WEFT_DEMAND_CREDENTIALS")]
+    pub(crate) demand_credentials: bool,
+
+    /// How long callers that are known go on reading and reporting while users is away
+    #[arg(long, env = "WEFT_USERS_OUTAGE", value_name = "TIME", default_value = "5m",
+          value_parser = humantime::parse_duration)]
+    pub(crate) users_outage: std::time::Duration,
+}
+
+impl Edge {
+    /// Whether callers on this machine need no credential.
+    pub(crate) fn trusts_loopback(&self) -> bool {
+        self.listen.ip().is_loopback() && !self.demand_credentials
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -142,6 +166,29 @@ pub(crate) struct Service {
     /// The secret that all services share, 32 bytes in base64; made if it does not exist
     #[arg(long, env = "WEFT_KEY_FILE", default_value = "weft-data/assertion.key")]
     pub(crate) key_file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Users {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    /// Where the store is if it is not given
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-data")]
+    pub(crate) data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: UsersStoreArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Migrate {
+    /// Where the store is if it is not given
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-data")]
+    pub(crate) data_dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: UsersStoreArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -55,13 +55,15 @@ fn run(args: Args) -> anyhow::Result<()> {
     let result = tokio.block_on(async {
         match args.command {
             Command::Up(up) => up::run(*up).await,
-            Command::Users(service) => service::users(service).await,
+            Command::Users(users) => service::users(*users).await,
             Command::Collection(service) => service::collection(*service).await,
             Command::Query(query) => service::query(*query).await,
             Command::Controls(service) => service::controls(service).await,
             Command::Pipes(service) => service::pipes(service).await,
             Command::Authfe(edge) => service::authfe(*edge).await,
             Command::Probe(probe) => probe::run(probe).await,
+            Command::Admin(admin) => cli::admin::run(*admin).await,
+            Command::Migrate(migrate) => service::migrate(migrate).await,
         }
     });
     // Blocking work that is still under way, such as a rendering nobody waits for, must not hold the process.

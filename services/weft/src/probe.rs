@@ -29,13 +29,16 @@ pub(crate) async fn run(args: Probe) -> anyhow::Result<()> {
 }
 
 /// Reports this machine to the edge of this process.
-pub(crate) fn spawn(edge: SocketAddr, rt: &Runtime) {
+pub(crate) fn spawn(edge: SocketAddr, token: Option<users::Secret>, rt: &Runtime) {
     // An edge that listens on every address is reached on the loopback one.
     let mut edge = edge;
     if edge.ip().is_unspecified() {
         edge.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    let config = probe::Config::new(format!("http://{edge}"));
+    let config = probe::Config {
+        token: token.map(|token| probe::Token::from(token.reveal())),
+        ..probe::Config::new(format!("http://{edge}"))
+    };
     let shutdown = rt.shutdown.clone();
     rt.spawn_draining("probe", async move {
         if let Err(error) = probe::run(config, shutdown).await {

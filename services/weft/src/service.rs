@@ -5,13 +5,25 @@ use std::net::SocketAddr;
 use client::{Channel, Key};
 use runtime::{Mesh, Runtime, admin};
 
-use crate::args::{Authfe, Collection, Query, Service};
+use crate::args::{Authfe, Collection, Migrate, Query, Service, Users};
 use crate::{signals, up};
 
-pub(crate) async fn users(args: Service) -> anyhow::Result<()> {
-    let rt = start(&args)?;
-    let mesh = Mesh::new().with(users::start(users::Config::default(), &rt));
-    serve("users", args.listen, mesh, &rt).await
+pub(crate) async fn users(args: Users) -> anyhow::Result<()> {
+    let rt = start(&args.service)?;
+    let store = args.store.open(&args.data_dir, &rt).await?;
+    let (users, operator) = users::start(users::Config::default(), store, &rt);
+    let mesh = Mesh::new().with(users).with(operator);
+    serve("users", args.service.listen, mesh, &rt).await
+}
+
+pub(crate) async fn migrate(args: Migrate) -> anyhow::Result<()> {
+    let rt = Runtime::new(runtime::Config::default(), Key::generate());
+    let steps = args.store.migrate(&args.data_dir, &rt).await?;
+    match &steps[..] {
+        [] => println!("the schema is up to date"),
+        steps => println!("done: {}", steps.join(", ")),
+    }
+    Ok(())
 }
 
 pub(crate) async fn collection(args: Collection) -> anyhow::Result<()> {

@@ -36,6 +36,50 @@ pub(crate) struct StoreArgs {
     pub(crate) shortcuts: Url,
 }
 
+/// Where accounts are.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stores")]
+pub(crate) struct UsersStoreArgs {
+    /// Where users, organisations and tokens are kept: sqlite:///file or
+    /// postgres://user@host:5432/database?sslmode=verify-full [default: in the data directory]. The password of
+    /// PostgreSQL: in a file, named with credentials=/file, or as for other clients, PGPASSFILE
+    #[arg(long, env = "WEFT_USERS_STORE", value_name = "URL")]
+    pub(crate) users_store: Option<Url>,
+}
+
+impl UsersStoreArgs {
+    fn url(&self, data_dir: &Path) -> anyhow::Result<Url> {
+        match &self.users_store {
+            Some(url) => Ok(url.clone()),
+            None => within(data_dir, "sqlite", "users.sqlite"),
+        }
+    }
+
+    /// Opens the store, which by default is in this directory.
+    pub(crate) async fn open(&self, data_dir: &Path, rt: &Runtime) -> anyhow::Result<users::Store> {
+        let opened = users::Store::open(&self.url(data_dir)?, rt).await;
+        opened.context("--users-store")
+    }
+
+    /// Brings its schema up to date; the steps that took.
+    pub(crate) async fn migrate(
+        &self,
+        data_dir: &Path,
+        rt: &Runtime,
+    ) -> anyhow::Result<Vec<String>> {
+        let steps = users::migrate(&self.url(data_dir)?, rt).await;
+        steps.context("--users-store")
+    }
+}
+
+/// A store of this kind in a directory.
+fn within(data_dir: &Path, scheme: &str, name: &str) -> anyhow::Result<Url> {
+    let path = std::path::absolute(data_dir.join(name))?;
+    let url = Url::from_file_path(&path);
+    let url = url.map_err(|()| anyhow::anyhow!("{} is no path for a URL", path.display()))?;
+    Ok(Url::parse(&url.as_str().replacen("file", scheme, 1))?)
+}
+
 /// How collection keeps reports.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Keeping reports")]
@@ -100,20 +144,13 @@ pub(crate) struct Opened {
 impl StoreArgs {
     /// Opens the stores, which by default are in this directory.
     pub(crate) async fn open(&self, data_dir: &Path, rt: &Runtime) -> anyhow::Result<Opened> {
-        let within = |scheme: &str, name: &str| -> anyhow::Result<Url> {
-            let path = std::path::absolute(data_dir.join(name))?;
-            let url = Url::from_file_path(&path);
-            let url =
-                url.map_err(|()| anyhow::anyhow!("{} is no path for a URL", path.display()))?;
-            Ok(Url::parse(&url.as_str().replacen("file", scheme, 1))?)
-        };
         let reports = match &self.reports_store {
             Some(url) => url.clone(),
-            None => within("file", "reports")?,
+            None => within(data_dir, "file", "reports")?,
         };
         let index = match &self.index_store {
             Some(url) => url.clone(),
-            None => within("sqlite", "index.sqlite")?,
+            None => within(data_dir, "sqlite", "index.sqlite")?,
         };
         let objects = Objects::open(&reports, rt)
             .await

@@ -24,7 +24,15 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     signals::cancel_on_signal(rt.shutdown.clone())?;
 
     // In the order of who calls whom.
-    let users = users::start(users::Config::default(), &rt);
+    let trusted = up.edge.trusts_loopback();
+    // The probe of this process needs no token that anybody would have to make.
+    let probe_token = (!trusted).then(users::Secret::generate);
+    let config = users::Config {
+        trust_loopback: trusted,
+        probe_token: probe_token.clone(),
+    };
+    let users_store = up.users.open(&up.edge.data_dir, &rt).await?;
+    let (users, operator) = users::start(config, users_store, &rt);
     let pipes = pipes::start(&rt)?;
     let controls = controls::start(&rt)?;
     let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
@@ -48,6 +56,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     };
     let mesh = Mesh::new()
         .with(users)
+        .with(operator)
         .with(pipes)
         .with(controls)
         .with(collection)
@@ -62,9 +71,9 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     listen("public port", public, edge(&up.edge, peers, &rt)?, &rt);
 
     if !up.no_probe {
-        probe::spawn(address, &rt);
+        probe::spawn(address, probe_token, &rt);
     }
-    announce(address, to_query, !up.no_probe, &rt).await;
+    announce(address, trusted, to_query, !up.no_probe, &rt).await;
     rt.drained().await;
     Ok(())
 }
@@ -75,6 +84,8 @@ pub(crate) fn edge(edge: &Edge, peers: authfe::Peers, rt: &Runtime) -> anyhow::R
         app_id: app_id::open(&edge.data_dir)?,
         hostname: probe::hostname(),
         cors_origins: edge.cors_origins.clone(),
+        trust_loopback: edge.trusts_loopback(),
+        users_outage: edge.users_outage,
         ..authfe::Config::default()
     };
     Ok(authfe::start(config, peers, rt))
@@ -92,17 +103,16 @@ pub(crate) fn listen(name: &'static str, listener: TcpListener, router: Router, 
     rt.spawn_draining(name, async move { serve(listener, router, &serving).await });
 }
 
-async fn announce(address: SocketAddr, query: Channel, probing: bool, rt: &Runtime) {
+async fn announce(address: SocketAddr, trusted: bool, query: Channel, probing: bool, rt: &Runtime) {
     let seen = if probing {
         ready::wait_for_this_machine(query, rt).await
     } else {
         "waiting for probes".to_owned()
     };
-    if !address.ip().is_loopback() {
+    if !trusted {
         eprintln!(
-            "weft: callers from other machines will be refused: this version has no accounts. \
-             Reach it through a tunnel: ssh -L {0}:127.0.0.1:{0} HOST",
-            address.port()
+            "weft: callers need a token. Make one for probes with `weft admin token create local probes`, and one for \
+             people, who give it as password, with `weft admin token create local me --permissions view,view-secrets`"
         );
     }
     println!("Weft is ready: http://{address} ({seen}; Ctrl-C ends it)");

@@ -51,10 +51,10 @@ pub(crate) async fn connect(
         .connect(request)
         .await?
         .into_inner();
-    let shutdown = edge.rt.shutdown.clone();
+    let ends = [signed.ended(), edge.rt.shutdown.clone()];
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
-        .on_upgrade(async move |socket| run(Socket::new(socket, shutdown), calls, answers).await))
+        .on_upgrade(async move |socket| run(Socket::new(socket, ends), calls, answers).await))
 }
 
 fn up(message: Up) -> pb::ConnectRequest {

@@ -91,13 +91,11 @@ async fn attach(
         Code::InvalidArgument => ApiError::bad_request(status.message()),
         _ => status.into(),
     })?;
-    let shutdown = edge.rt.shutdown.clone();
+    let ends = [signed.ended(), edge.rt.shutdown.clone()];
     let from_pipe = from_pipe.into_inner();
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
-        .on_upgrade(async move |socket| {
-            run(Socket::new(socket, shutdown), from_pipe, to_pipe).await
-        }))
+        .on_upgrade(async move |socket| run(Socket::new(socket, ends), from_pipe, to_pipe).await))
 }
 
 fn up(message: Up) -> pb::AttachRequest {

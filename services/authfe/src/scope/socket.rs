@@ -21,28 +21,31 @@ pub(crate) struct Socket {
     inner: WebSocket,
     ping: Interval,
     heard: Instant,
-    shutdown: CancellationToken,
+    /// That the caller may no more, and that the process shuts down.
+    ends: [CancellationToken; 2],
 }
 
 impl Socket {
-    pub(crate) fn new(inner: WebSocket, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(inner: WebSocket, ends: [CancellationToken; 2]) -> Self {
         let mut ping = interval_at(Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Socket {
             inner,
             ping,
             heard: Instant::now(),
-            shutdown,
+            ends,
         }
     }
 
-    /// The next text or binary message; none when the socket has ended, has gone silent, or the process shuts down.
+    /// The next text or binary message; none when the socket has ended, has gone silent, the caller may no more, or the
+    /// process shuts down.
     /// Nothing is lost if this is dropped midway.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             let silent = self.heard + SILENCE;
             tokio::select! {
-                () = self.shutdown.cancelled() => return None,
+                () = self.ends[0].cancelled() => return None,
+                () = self.ends[1].cancelled() => return None,
                 () = tokio::time::sleep_until(silent) => return None,
                 _ = self.ping.tick() => {
                     self.send(Message::Ping(bytes::Bytes::new())).await?;

@@ -43,10 +43,10 @@ pub(crate) async fn watch(
     let mut client =
         ScopeServiceClient::new(edge.peers.query.clone()).max_decoding_message_size(usize::MAX);
     let changes = client.watch_document(request).await?.into_inner();
-    let shutdown = edge.rt.shutdown.clone();
+    let ends = [signed.ended(), edge.rt.shutdown.clone()];
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
-        .on_upgrade(async move |socket| run(Socket::new(socket, shutdown), changes).await))
+        .on_upgrade(async move |socket| run(Socket::new(socket, ends), changes).await))
 }
 
 async fn run(mut socket: Socket, mut changes: Streaming<pb::WatchDocumentResponse>) {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/tenant/v1/assertion.proto.
  */
 export const file_weft_tenant_v1_assertion: GenFile = /*@__PURE__*/
-  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxIo0BCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKskBCgpQZXJtaXNzaW9uEhoKFlBFUk1JU1NJT05fVU5TUEVDSUZJRUQQABITCg9QRVJNSVNTSU9OX1ZJRVcQARIbChdQRVJNSVNTSU9OX1ZJRVdfU0VDUkVUUxACEhUKEVBFUk1JU1NJT05fUkVQT1JUEAMSFgoSUEVSTUlTU0lPTl9DT05UUk9MEAQSEwoPUEVSTUlTU0lPTl9FWEVDEAUSEwoPUEVSTUlTU0lPTl9MT0dTEAYSFAoQUEVSTUlTU0lPTl9BRE1JThAHYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxIo0BCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKvsBCgpQZXJtaXNzaW9uEhoKFlBFUk1JU1NJT05fVU5TUEVDSUZJRUQQABITCg9QRVJNSVNTSU9OX1ZJRVcQARIbChdQRVJNSVNTSU9OX1ZJRVdfU0VDUkVUUxACEhUKEVBFUk1JU1NJT05fUkVQT1JUEAMSFgoSUEVSTUlTU0lPTl9DT05UUk9MEAQSEwoPUEVSTUlTU0lPTl9FWEVDEAUSEwoPUEVSTUlTU0lPTl9MT0dTEAYSFAoQUEVSTUlTU0lPTl9BRE1JThAHEhgKFFBFUk1JU1NJT05fSE9TVF9FWEVDEAgSFgoSUEVSTUlTU0lPTl9PUEVSQVRFEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * The caller of an RPC inside the mesh, as authfe established it. Serialised, followed by a 32-byte HMAC-SHA256 over the
@@ -102,7 +102,7 @@ export enum Permission {
   CONTROL = 4,
 
   /**
-   * Open terminals: exec and attach.
+   * Open terminals in containers: exec and attach.
    *
    * @generated from enum value: PERMISSION_EXEC = 5;
    */
@@ -121,6 +121,21 @@ export enum Permission {
    * @generated from enum value: PERMISSION_ADMIN = 7;
    */
   ADMIN = 7,
+
+  /**
+   * Open terminals on hosts, which are root's.
+   *
+   * @generated from enum value: PERMISSION_HOST_EXEC = 8;
+   */
+  HOST_EXEC = 8,
+
+  /**
+   * Make, refuse, delete and restore organisations. No role, token or person has it: only whoever holds the deployment's
+   * key.
+   *
+   * @generated from enum value: PERMISSION_OPERATE = 9;
+   */
+  OPERATE = 9,
 }
 
 /**

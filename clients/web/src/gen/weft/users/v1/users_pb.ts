@@ -6,8 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Assertion, Permission } from "../../tenant/v1/assertion_pb";
 import { file_weft_tenant_v1_assertion } from "../../tenant/v1/assertion_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/users.proto.
  */
 export const file_weft_users_v1_users: GenFile = /*@__PURE__*/
-  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL3VzZXJzLnByb3RvEg13ZWZ0LnVzZXJzLnYxIi8KBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSDAoEbmFtZRgDIAEoCSJYCgxPcmdhbmlzYXRpb24SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJOCgZNZW1iZXISIQoEdXNlchgBIAEoCzITLndlZnQudXNlcnMudjEuVXNlchIhCgRyb2xlGAIgASgOMhMud2VmdC51c2Vycy52MS5Sb2xlIuQBCgVUb2tlbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEi8KC3Blcm1pc3Npb25zGAMgAygOMhoud2VmdC50ZW5hbnQudjEuUGVybWlzc2lvbhIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoQBChNBdXRoZW50aWNhdGVSZXF1ZXN0Eg8KBXRva2VuGAEgASgJSAASEQoHc2Vzc2lvbhgCIAEoCUgAEisKCGxvb3BiYWNrGAQgASgLMhcud2VmdC51c2Vycy52MS5Mb29wYmFja0gAEg4KBm9yZ19pZBgDIAEoCUIMCgpjcmVkZW50aWFsIgoKCExvb3BiYWNrIkQKFEF1dGhlbnRpY2F0ZVJlc3BvbnNlEiwKCWFzc2VydGlvbhgBIAEoCzIZLndlZnQudGVuYW50LnYxLkFzc2VydGlvbiIaChhMaXN0T3JnYW5pc2F0aW9uc1JlcXVlc3QiTwoZTGlzdE9yZ2FuaXNhdGlvbnNSZXNwb25zZRIyCg1vcmdhbmlzYXRpb25zGAEgAygLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKQoZQ3JlYXRlT3JnYW5pc2F0aW9uUmVxdWVzdBIMCgRuYW1lGAEgASgJIk8KGkNyZWF0ZU9yZ2FuaXNhdGlvblJlc3BvbnNlEjEKDG9yZ2FuaXNhdGlvbhgBIAEoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIisKGURlbGV0ZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIhwKGkRlbGV0ZU9yZ2FuaXNhdGlvblJlc3BvbnNlIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCI9ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiYKB21lbWJlcnMYASADKAsyFS53ZWZ0LnVzZXJzLnYxLk1lbWJlciJEChBTZXRNZW1iZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEiEKBHJvbGUYAiABKA4yEy53ZWZ0LnVzZXJzLnYxLlJvbGUiOgoRU2V0TWVtYmVyUmVzcG9uc2USJQoGbWVtYmVyGAEgASgLMhUud2VmdC51c2Vycy52MS5NZW1iZXIiJgoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIoMBChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIvCgtwZXJtaXNzaW9ucxgCIAMoDjIaLndlZnQudGVuYW50LnYxLlBlcm1pc3Npb24SLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSgoTQ3JlYXRlVG9rZW5SZXNwb25zZRIjCgV0b2tlbhgBIAEoCzIULndlZnQudXNlcnMudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIhMKEUxpc3RUb2tlbnNSZXF1ZXN0IjoKEkxpc3RUb2tlbnNSZXNwb25zZRIkCgZ0b2tlbnMYASADKAsyFC53ZWZ0LnVzZXJzLnYxLlRva2VuIiYKElJldm9rZVRva2VuUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIhcKFUdldEN1cnJlbnRVc2VyUmVxdWVzdCKfAQoWR2V0Q3VycmVudFVzZXJSZXNwb25zZRIhCgR1c2VyGAEgASgLMhMud2VmdC51c2Vycy52MS5Vc2VyEjEKDG9yZ2FuaXNhdGlvbhgCIAEoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uEi8KC3Blcm1pc3Npb25zGAMgAygOMhoud2VmdC50ZW5hbnQudjEuUGVybWlzc2lvbipOCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1ZJRVdFUhABEg8KC1JPTEVfRURJVE9SEAISDgoKUk9MRV9BRE1JThADMoIICgxVc2Vyc1NlcnZpY2USVwoMQXV0aGVudGljYXRlEiIud2VmdC51c2Vycy52MS5BdXRoZW50aWNhdGVSZXF1ZXN0GiMud2VmdC51c2Vycy52MS5BdXRoZW50aWNhdGVSZXNwb25zZRJmChFMaXN0T3JnYW5pc2F0aW9ucxInLndlZnQudXNlcnMudjEuTGlzdE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Gigud2VmdC51c2Vycy52MS5MaXN0T3JnYW5pc2F0aW9uc1Jlc3BvbnNlEmkKEkNyZWF0ZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuQ3JlYXRlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuQ3JlYXRlT3JnYW5pc2F0aW9uUmVzcG9uc2USaQoSRGVsZXRlT3JnYW5pc2F0aW9uEigud2VmdC51c2Vycy52MS5EZWxldGVPcmdhbmlzYXRpb25SZXF1ZXN0Gikud2VmdC51c2Vycy52MS5EZWxldGVPcmdhbmlzYXRpb25SZXNwb25zZRJUCgtMaXN0TWVtYmVycxIhLndlZnQudXNlcnMudjEuTGlzdE1lbWJlcnNSZXF1ZXN0GiIud2VmdC51c2Vycy52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlEk4KCVNldE1lbWJlchIfLndlZnQudXNlcnMudjEuU2V0TWVtYmVyUmVxdWVzdBogLndlZnQudXNlcnMudjEuU2V0TWVtYmVyUmVzcG9uc2USVwoMUmVtb3ZlTWVtYmVyEiIud2VmdC51c2Vycy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0GiMud2VmdC51c2Vycy52MS5SZW1vdmVNZW1iZXJSZXNwb25zZRJUCgtDcmVhdGVUb2tlbhIhLndlZnQudXNlcnMudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiIud2VmdC51c2Vycy52MS5DcmVhdGVUb2tlblJlc3BvbnNlElEKCkxpc3RUb2tlbnMSIC53ZWZ0LnVzZXJzLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GiEud2VmdC51c2Vycy52MS5MaXN0VG9rZW5zUmVzcG9uc2USVAoLUmV2b2tlVG9rZW4SIS53ZWZ0LnVzZXJzLnYxLlJldm9rZVRva2VuUmVxdWVzdBoiLndlZnQudXNlcnMudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJdCg5HZXRDdXJyZW50VXNlchIkLndlZnQudXNlcnMudjEuR2V0Q3VycmVudFVzZXJSZXF1ZXN0GiUud2VmdC51c2Vycy52MS5HZXRDdXJyZW50VXNlclJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_weft_tenant_v1_assertion]);
+  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL3VzZXJzLnByb3RvEg13ZWZ0LnVzZXJzLnYxIi8KBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSDAoEbmFtZRgDIAEoCSKxAQoMT3JnYW5pc2F0aW9uEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZGVsZXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHcmVmdXNhbBgFIAEoCzIWLndlZnQudXNlcnMudjEuUmVmdXNhbCI5CgdSZWZ1c2FsEg4KBmFjY2VzcxgBIAEoCBIOCgZ1cGxvYWQYAiABKAgSDgoGcmVhc29uGAMgASgJIn8KBk1lbWJlchIhCgR1c2VyGAEgASgLMhMud2VmdC51c2Vycy52MS5Vc2VyEiEKBHJvbGUYAiABKA4yEy53ZWZ0LnVzZXJzLnYxLlJvbGUSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uIusBCgpJbnZpdGF0aW9uEgoKAmlkGAEgASgJEg4KBm9yZ19pZBgCIAEoCRINCgVlbWFpbBgDIAEoCRIhCgRyb2xlGAQgASgOMhMud2VmdC51c2Vycy52MS5Sb2xlEi8KC3Blcm1pc3Npb25zGAUgAygOMhoud2VmdC50ZW5hbnQudjEuUGVybWlzc2lvbhIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKJAgoFVG9rZW4SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIvCgtwZXJtaXNzaW9ucxgDIAMoDjIaLndlZnQudGVuYW50LnYxLlBlcm1pc3Npb24SLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAcgASgJEhIKCmNyZWF0ZWRfYnkYCCABKAkihAEKE0F1dGhlbnRpY2F0ZVJlcXVlc3QSDwoFdG9rZW4YASABKAlIABIRCgdzZXNzaW9uGAIgASgJSAASKwoIbG9vcGJhY2sYBCABKAsyFy53ZWZ0LnVzZXJzLnYxLkxvb3BiYWNrSAASDgoGb3JnX2lkGAMgASgJQgwKCmNyZWRlbnRpYWwiCgoITG9vcGJhY2sikAEKFEF1dGhlbnRpY2F0ZVJlc3BvbnNlEiwKCWFzc2VydGlvbhgBIAEoCzIZLndlZnQudGVuYW50LnYxLkFzc2VydGlvbhIQCgh0b2tlbl9pZBgCIAEoCRIPCgd1c2VyX2lkGAMgASgJEicKB3JlZnVzYWwYBCABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiNwoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QSEgoFYWZ0ZXIYASABKARIAIgBAUIICgZfYWZ0ZXIiawoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEhAKCHBvc2l0aW9uGAEgASgEEg0KBXJlc2V0GAIgASgIEi4KC3Jldm9jYXRpb25zGAMgAygLMhkud2VmdC51c2Vycy52MS5SZXZvY2F0aW9uIj8KClJldm9jYXRpb24SEAoIdG9rZW5faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIOCgZvcmdfaWQYAyABKAkiGgoYTGlzdE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Ik8KGUxpc3RPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIikKGUNyZWF0ZU9yZ2FuaXNhdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJPChpDcmVhdGVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiIrChlEZWxldGVPcmdhbmlzYXRpb25SZXF1ZXN0Eg4KBm9yZ19pZBgBIAEoCSIcChpEZWxldGVPcmdhbmlzYXRpb25SZXNwb25zZSIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPQoTTGlzdE1lbWJlcnNSZXNwb25zZRImCgdtZW1iZXJzGAEgAygLMhUud2VmdC51c2Vycy52MS5NZW1iZXIidQoQU2V0TWVtYmVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIhCgRyb2xlGAIgASgOMhMud2VmdC51c2Vycy52MS5Sb2xlEi8KC3Blcm1pc3Npb25zGAMgAygOMhoud2VmdC50ZW5hbnQudjEuUGVybWlzc2lvbiJpChFTZXRNZW1iZXJSZXNwb25zZRIlCgZtZW1iZXIYASABKAsyFS53ZWZ0LnVzZXJzLnYxLk1lbWJlchItCgppbnZpdGF0aW9uGAIgASgLMhkud2VmdC51c2Vycy52MS5JbnZpdGF0aW9uIiYKE1JlbW92ZU1lbWJlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIWChRSZW1vdmVNZW1iZXJSZXNwb25zZSIYChZMaXN0SW52aXRhdGlvbnNSZXF1ZXN0IkkKF0xpc3RJbnZpdGF0aW9uc1Jlc3BvbnNlEi4KC2ludml0YXRpb25zGAEgAygLMhkud2VmdC51c2Vycy52MS5JbnZpdGF0aW9uIjAKF1Jldm9rZUludml0YXRpb25SZXF1ZXN0EhUKDWludml0YXRpb25faWQYASABKAkiGgoYUmV2b2tlSW52aXRhdGlvblJlc3BvbnNlIiAKHkxpc3RSZWNlaXZlZEludml0YXRpb25zUmVxdWVzdCJRCh9MaXN0UmVjZWl2ZWRJbnZpdGF0aW9uc1Jlc3BvbnNlEi4KC2ludml0YXRpb25zGAEgAygLMhkud2VmdC51c2Vycy52MS5JbnZpdGF0aW9uIkAKF0Fuc3dlckludml0YXRpb25SZXF1ZXN0EhUKDWludml0YXRpb25faWQYASABKAkSDgoGYWNjZXB0GAIgASgIIkEKGEFuc3dlckludml0YXRpb25SZXNwb25zZRIlCgZtZW1iZXIYASABKAsyFS53ZWZ0LnVzZXJzLnYxLk1lbWJlciKoAQoSQ3JlYXRlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkSLwoLcGVybWlzc2lvbnMYAiADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBlcnNvbmFsGAQgASgIEhEKCWZvcl9lbWFpbBgFIAEoCSJKChNDcmVhdGVUb2tlblJlc3BvbnNlEiMKBXRva2VuGAEgASgLMhQud2VmdC51c2Vycy52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiEwoRTGlzdFRva2Vuc1JlcXVlc3QiOgoSTGlzdFRva2Vuc1Jlc3BvbnNlEiQKBnRva2VucxgBIAMoCzIULndlZnQudXNlcnMudjEuVG9rZW4iUgoSUm90YXRlVG9rZW5SZXF1ZXN0EhAKCHRva2VuX2lkGAEgASgJEioKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iSgoTUm90YXRlVG9rZW5SZXNwb25zZRIjCgV0b2tlbhgBIAEoCzIULndlZnQudXNlcnMudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIiYKElJldm9rZVRva2VuUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIhcKFUdldEN1cnJlbnRVc2VyUmVxdWVzdCKfAQoWR2V0Q3VycmVudFVzZXJSZXNwb25zZRIhCgR1c2VyGAEgASgLMhMud2VmdC51c2Vycy52MS5Vc2VyEjEKDG9yZ2FuaXNhdGlvbhgCIAEoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uEi8KC3Blcm1pc3Npb25zGAMgAygOMhoud2VmdC50ZW5hbnQudjEuUGVybWlzc2lvbipfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1ZJRVdFUhABEg8KC1JPTEVfRURJVE9SEAISDgoKUk9MRV9BRE1JThADEg8KC1JPTEVfQ1VTVE9NEAQy5QwKDFVzZXJzU2VydmljZRJXCgxBdXRoZW50aWNhdGUSIi53ZWZ0LnVzZXJzLnYxLkF1dGhlbnRpY2F0ZVJlcXVlc3QaIy53ZWZ0LnVzZXJzLnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlEmUKEFdhdGNoUmV2b2NhdGlvbnMSJi53ZWZ0LnVzZXJzLnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0Gicud2VmdC51c2Vycy52MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwARJmChFMaXN0T3JnYW5pc2F0aW9ucxInLndlZnQudXNlcnMudjEuTGlzdE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Gigud2VmdC51c2Vycy52MS5MaXN0T3JnYW5pc2F0aW9uc1Jlc3BvbnNlEmkKEkNyZWF0ZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuQ3JlYXRlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuQ3JlYXRlT3JnYW5pc2F0aW9uUmVzcG9uc2USaQoSRGVsZXRlT3JnYW5pc2F0aW9uEigud2VmdC51c2Vycy52MS5EZWxldGVPcmdhbmlzYXRpb25SZXF1ZXN0Gikud2VmdC51c2Vycy52MS5EZWxldGVPcmdhbmlzYXRpb25SZXNwb25zZRJUCgtMaXN0TWVtYmVycxIhLndlZnQudXNlcnMudjEuTGlzdE1lbWJlcnNSZXF1ZXN0GiIud2VmdC51c2Vycy52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlEk4KCVNldE1lbWJlchIfLndlZnQudXNlcnMudjEuU2V0TWVtYmVyUmVxdWVzdBogLndlZnQudXNlcnMudjEuU2V0TWVtYmVyUmVzcG9uc2USVwoMUmVtb3ZlTWVtYmVyEiIud2VmdC51c2Vycy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0GiMud2VmdC51c2Vycy52MS5SZW1vdmVNZW1iZXJSZXNwb25zZRJgCg9MaXN0SW52aXRhdGlvbnMSJS53ZWZ0LnVzZXJzLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaJi53ZWZ0LnVzZXJzLnYxLkxpc3RJbnZpdGF0aW9uc1Jlc3BvbnNlEmMKEFJldm9rZUludml0YXRpb24SJi53ZWZ0LnVzZXJzLnYxLlJldm9rZUludml0YXRpb25SZXF1ZXN0Gicud2VmdC51c2Vycy52MS5SZXZva2VJbnZpdGF0aW9uUmVzcG9uc2USeAoXTGlzdFJlY2VpdmVkSW52aXRhdGlvbnMSLS53ZWZ0LnVzZXJzLnYxLkxpc3RSZWNlaXZlZEludml0YXRpb25zUmVxdWVzdBouLndlZnQudXNlcnMudjEuTGlzdFJlY2VpdmVkSW52aXRhdGlvbnNSZXNwb25zZRJjChBBbnN3ZXJJbnZpdGF0aW9uEiYud2VmdC51c2Vycy52MS5BbnN3ZXJJbnZpdGF0aW9uUmVxdWVzdBonLndlZnQudXNlcnMudjEuQW5zd2VySW52aXRhdGlvblJlc3BvbnNlElQKC0NyZWF0ZVRva2VuEiEud2VmdC51c2Vycy52MS5DcmVhdGVUb2tlblJlcXVlc3QaIi53ZWZ0LnVzZXJzLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USUQoKTGlzdFRva2VucxIgLndlZnQudXNlcnMudjEuTGlzdFRva2Vuc1JlcXVlc3QaIS53ZWZ0LnVzZXJzLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJUCgtSb3RhdGVUb2tlbhIhLndlZnQudXNlcnMudjEuUm90YXRlVG9rZW5SZXF1ZXN0GiIud2VmdC51c2Vycy52MS5Sb3RhdGVUb2tlblJlc3BvbnNlElQKC1Jldm9rZVRva2VuEiEud2VmdC51c2Vycy52MS5SZXZva2VUb2tlblJlcXVlc3QaIi53ZWZ0LnVzZXJzLnYxLlJldm9rZVRva2VuUmVzcG9uc2USXQoOR2V0Q3VycmVudFVzZXISJC53ZWZ0LnVzZXJzLnYxLkdldEN1cnJlbnRVc2VyUmVxdWVzdBolLndlZnQudXNlcnMudjEuR2V0Q3VycmVudFVzZXJSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_weft_tenant_v1_assertion]);
 
 /**
  * A person with an account.
@@ -79,6 +79,20 @@ export type Organisation = Message<"weft.users.v1.Organisation"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was deleted; absent if it was not.
+   *
+   * @generated from field: google.protobuf.Timestamp deleted_at = 4;
+   */
+  deletedAt?: Timestamp | undefined;
+
+  /**
+   * What is refused in it; absent if nothing is.
+   *
+   * @generated from field: weft.users.v1.Refusal refusal = 5;
+   */
+  refusal?: Refusal | undefined;
 };
 
 /**
@@ -87,6 +101,41 @@ export type Organisation = Message<"weft.users.v1.Organisation"> & {
  */
 export const OrganisationSchema: GenMessage<Organisation> = /*@__PURE__*/
   messageDesc(file_weft_users_v1_users, 1);
+
+/**
+ * What an organisation is refused, whatever its members and tokens might do otherwise.
+ *
+ * @generated from message weft.users.v1.Refusal
+ */
+export type Refusal = Message<"weft.users.v1.Refusal"> & {
+  /**
+   * Reading and controlling: all permissions but PERMISSION_REPORT and PERMISSION_ADMIN.
+   *
+   * @generated from field: bool access = 1;
+   */
+  access: boolean;
+
+  /**
+   * Sending reports: PERMISSION_REPORT.
+   *
+   * @generated from field: bool upload = 2;
+   */
+  upload: boolean;
+
+  /**
+   * Why, as callers are told, at most 200 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message weft.users.v1.Refusal.
+ * Use `create(RefusalSchema)` to create a new message.
+ */
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 2);
 
 /**
  * One person in one organisation.
@@ -107,6 +156,13 @@ export type Member = Message<"weft.users.v1.Member"> & {
    * @generated from field: weft.users.v1.Role role = 2;
    */
   role: Role;
+
+  /**
+   * The same, spelled out.
+   *
+   * @generated from field: repeated weft.tenant.v1.Permission permissions = 3;
+   */
+  permissions: Permission[];
 };
 
 /**
@@ -114,7 +170,70 @@ export type Member = Message<"weft.users.v1.Member"> & {
  * Use `create(MemberSchema)` to create a new message.
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 2);
+  messageDesc(file_weft_users_v1_users, 3);
+
+/**
+ * A membership that a person may accept.
+ *
+ * @generated from message weft.users.v1.Invitation
+ */
+export type Invitation = Message<"weft.users.v1.Invitation"> & {
+  /**
+   * Opaque and stable.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The organisation.
+   *
+   * @generated from field: string org_id = 2;
+   */
+  orgId: string;
+
+  /**
+   * Whom it is for.
+   *
+   * @generated from field: string email = 3;
+   */
+  email: string;
+
+  /**
+   * What the person would be.
+   *
+   * @generated from field: weft.users.v1.Role role = 4;
+   */
+  role: Role;
+
+  /**
+   * What the person might do.
+   *
+   * @generated from field: repeated weft.tenant.v1.Permission permissions = 5;
+   */
+  permissions: Permission[];
+
+  /**
+   * When it was sent.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 6;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it lapses: 7 days later.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.Invitation.
+ * Use `create(InvitationSchema)` to create a new message.
+ */
+export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 4);
 
 /**
  * A credential of probes or scripts, without its secret.
@@ -163,6 +282,21 @@ export type Token = Message<"weft.users.v1.Token"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 6;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * Whose it is, for a personal token: it may do what it lists and the person may, in each of the person's
+   * organisations. Empty for a token of the organisation.
+   *
+   * @generated from field: string user_id = 7;
+   */
+  userId: string;
+
+  /**
+   * Who made it: a user id, a token id, `operator` or `local`.
+   *
+   * @generated from field: string created_by = 8;
+   */
+  createdBy: string;
 };
 
 /**
@@ -170,7 +304,7 @@ export type Token = Message<"weft.users.v1.Token"> & {
  * Use `create(TokenSchema)` to create a new message.
  */
 export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 3);
+  messageDesc(file_weft_users_v1_users, 5);
 
 /**
  * @generated from message weft.users.v1.AuthenticateRequest
@@ -208,7 +342,7 @@ export type AuthenticateRequest = Message<"weft.users.v1.AuthenticateRequest"> &
   } | { case: undefined; value?: undefined };
 
   /**
-   * The organisation that the request names in its path; empty for the credential's only or default one.
+   * The organisation that the request names; empty for the one that the credential was made in.
    *
    * @generated from field: string org_id = 3;
    */
@@ -220,7 +354,7 @@ export type AuthenticateRequest = Message<"weft.users.v1.AuthenticateRequest"> &
  * Use `create(AuthenticateRequestSchema)` to create a new message.
  */
 export const AuthenticateRequestSchema: GenMessage<AuthenticateRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 4);
+  messageDesc(file_weft_users_v1_users, 6);
 
 /**
  * Stands for "no credential, but from this very machine".
@@ -235,18 +369,39 @@ export type Loopback = Message<"weft.users.v1.Loopback"> & {
  * Use `create(LoopbackSchema)` to create a new message.
  */
 export const LoopbackSchema: GenMessage<Loopback> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 5);
+  messageDesc(file_weft_users_v1_users, 7);
 
 /**
  * @generated from message weft.users.v1.AuthenticateResponse
  */
 export type AuthenticateResponse = Message<"weft.users.v1.AuthenticateResponse"> & {
   /**
-   * The organisation, subject and permissions; `expires_at` is how long the answer may be cached.
+   * The organisation, subject and permissions; `expires_at` is when the credential ends, absent if it does not.
    *
    * @generated from field: weft.tenant.v1.Assertion assertion = 1;
    */
   assertion?: Assertion | undefined;
+
+  /**
+   * The token that was presented; empty for a loopback connection.
+   *
+   * @generated from field: string token_id = 2;
+   */
+  tokenId: string;
+
+  /**
+   * The person whose credential it is; empty if it is nobody's.
+   *
+   * @generated from field: string user_id = 3;
+   */
+  userId: string;
+
+  /**
+   * Why permissions are missing from the assertion that the credential would give; absent if none are.
+   *
+   * @generated from field: weft.users.v1.Refusal refusal = 4;
+   */
+  refusal?: Refusal | undefined;
 };
 
 /**
@@ -254,7 +409,94 @@ export type AuthenticateResponse = Message<"weft.users.v1.AuthenticateResponse">
  * Use `create(AuthenticateResponseSchema)` to create a new message.
  */
 export const AuthenticateResponseSchema: GenMessage<AuthenticateResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 6);
+  messageDesc(file_weft_users_v1_users, 8);
+
+/**
+ * @generated from message weft.users.v1.WatchRevocationsRequest
+ */
+export type WatchRevocationsRequest = Message<"weft.users.v1.WatchRevocationsRequest"> & {
+  /**
+   * The position that was received last; absent for the present one.
+   *
+   * @generated from field: optional uint64 after = 1;
+   */
+  after?: bigint | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.WatchRevocationsRequest.
+ * Use `create(WatchRevocationsRequestSchema)` to create a new message.
+ */
+export const WatchRevocationsRequestSchema: GenMessage<WatchRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 9);
+
+/**
+ * @generated from message weft.users.v1.WatchRevocationsResponse
+ */
+export type WatchRevocationsResponse = Message<"weft.users.v1.WatchRevocationsResponse"> & {
+  /**
+   * Where to go on after this answer.
+   *
+   * @generated from field: uint64 position = 1;
+   */
+  position: bigint;
+
+  /**
+   * Everything may have changed: forget all. Set when `after` was absent, too long ago (a day), or of another store.
+   *
+   * @generated from field: bool reset = 2;
+   */
+  reset: boolean;
+
+  /**
+   * What changed, oldest first.
+   *
+   * @generated from field: repeated weft.users.v1.Revocation revocations = 3;
+   */
+  revocations: Revocation[];
+};
+
+/**
+ * Describes the message weft.users.v1.WatchRevocationsResponse.
+ * Use `create(WatchRevocationsResponseSchema)` to create a new message.
+ */
+export const WatchRevocationsResponseSchema: GenMessage<WatchRevocationsResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 10);
+
+/**
+ * Answers of Authenticate that are no longer true: those in which each field that is set here is the same.
+ *
+ * @generated from message weft.users.v1.Revocation
+ */
+export type Revocation = Message<"weft.users.v1.Revocation"> & {
+  /**
+   * A token.
+   *
+   * @generated from field: string token_id = 1;
+   */
+  tokenId: string;
+
+  /**
+   * A person.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * An organisation.
+   *
+   * @generated from field: string org_id = 3;
+   */
+  orgId: string;
+};
+
+/**
+ * Describes the message weft.users.v1.Revocation.
+ * Use `create(RevocationSchema)` to create a new message.
+ */
+export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 11);
 
 /**
  * @generated from message weft.users.v1.ListOrganisationsRequest
@@ -267,7 +509,7 @@ export type ListOrganisationsRequest = Message<"weft.users.v1.ListOrganisationsR
  * Use `create(ListOrganisationsRequestSchema)` to create a new message.
  */
 export const ListOrganisationsRequestSchema: GenMessage<ListOrganisationsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 7);
+  messageDesc(file_weft_users_v1_users, 12);
 
 /**
  * @generated from message weft.users.v1.ListOrganisationsResponse
@@ -286,14 +528,14 @@ export type ListOrganisationsResponse = Message<"weft.users.v1.ListOrganisations
  * Use `create(ListOrganisationsResponseSchema)` to create a new message.
  */
 export const ListOrganisationsResponseSchema: GenMessage<ListOrganisationsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 8);
+  messageDesc(file_weft_users_v1_users, 13);
 
 /**
  * @generated from message weft.users.v1.CreateOrganisationRequest
  */
 export type CreateOrganisationRequest = Message<"weft.users.v1.CreateOrganisationRequest"> & {
   /**
-   * For display, 1 to 100 characters.
+   * For display, 1 to 100 characters; its id is made up.
    *
    * @generated from field: string name = 1;
    */
@@ -305,7 +547,7 @@ export type CreateOrganisationRequest = Message<"weft.users.v1.CreateOrganisatio
  * Use `create(CreateOrganisationRequestSchema)` to create a new message.
  */
 export const CreateOrganisationRequestSchema: GenMessage<CreateOrganisationRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 9);
+  messageDesc(file_weft_users_v1_users, 14);
 
 /**
  * @generated from message weft.users.v1.CreateOrganisationResponse
@@ -324,7 +566,7 @@ export type CreateOrganisationResponse = Message<"weft.users.v1.CreateOrganisati
  * Use `create(CreateOrganisationResponseSchema)` to create a new message.
  */
 export const CreateOrganisationResponseSchema: GenMessage<CreateOrganisationResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 10);
+  messageDesc(file_weft_users_v1_users, 15);
 
 /**
  * @generated from message weft.users.v1.DeleteOrganisationRequest
@@ -343,7 +585,7 @@ export type DeleteOrganisationRequest = Message<"weft.users.v1.DeleteOrganisatio
  * Use `create(DeleteOrganisationRequestSchema)` to create a new message.
  */
 export const DeleteOrganisationRequestSchema: GenMessage<DeleteOrganisationRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 11);
+  messageDesc(file_weft_users_v1_users, 16);
 
 /**
  * @generated from message weft.users.v1.DeleteOrganisationResponse
@@ -356,7 +598,7 @@ export type DeleteOrganisationResponse = Message<"weft.users.v1.DeleteOrganisati
  * Use `create(DeleteOrganisationResponseSchema)` to create a new message.
  */
 export const DeleteOrganisationResponseSchema: GenMessage<DeleteOrganisationResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 12);
+  messageDesc(file_weft_users_v1_users, 17);
 
 /**
  * @generated from message weft.users.v1.ListMembersRequest
@@ -369,7 +611,7 @@ export type ListMembersRequest = Message<"weft.users.v1.ListMembersRequest"> & {
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 13);
+  messageDesc(file_weft_users_v1_users, 18);
 
 /**
  * @generated from message weft.users.v1.ListMembersResponse
@@ -388,7 +630,7 @@ export type ListMembersResponse = Message<"weft.users.v1.ListMembersResponse"> &
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 14);
+  messageDesc(file_weft_users_v1_users, 19);
 
 /**
  * @generated from message weft.users.v1.SetMemberRequest
@@ -407,6 +649,13 @@ export type SetMemberRequest = Message<"weft.users.v1.SetMemberRequest"> & {
    * @generated from field: weft.users.v1.Role role = 2;
    */
   role: Role;
+
+  /**
+   * For ROLE_CUSTOM: what the person may do, a subset of the caller's own permissions.
+   *
+   * @generated from field: repeated weft.tenant.v1.Permission permissions = 3;
+   */
+  permissions: Permission[];
 };
 
 /**
@@ -414,18 +663,25 @@ export type SetMemberRequest = Message<"weft.users.v1.SetMemberRequest"> & {
  * Use `create(SetMemberRequestSchema)` to create a new message.
  */
 export const SetMemberRequestSchema: GenMessage<SetMemberRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 15);
+  messageDesc(file_weft_users_v1_users, 20);
 
 /**
  * @generated from message weft.users.v1.SetMemberResponse
  */
 export type SetMemberResponse = Message<"weft.users.v1.SetMemberResponse"> & {
   /**
-   * The membership as it is now.
+   * The membership as it is now; absent if the person was invited.
    *
    * @generated from field: weft.users.v1.Member member = 1;
    */
   member?: Member | undefined;
+
+  /**
+   * The invitation, if there is one now.
+   *
+   * @generated from field: weft.users.v1.Invitation invitation = 2;
+   */
+  invitation?: Invitation | undefined;
 };
 
 /**
@@ -433,7 +689,7 @@ export type SetMemberResponse = Message<"weft.users.v1.SetMemberResponse"> & {
  * Use `create(SetMemberResponseSchema)` to create a new message.
  */
 export const SetMemberResponseSchema: GenMessage<SetMemberResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 16);
+  messageDesc(file_weft_users_v1_users, 21);
 
 /**
  * @generated from message weft.users.v1.RemoveMemberRequest
@@ -452,7 +708,7 @@ export type RemoveMemberRequest = Message<"weft.users.v1.RemoveMemberRequest"> &
  * Use `create(RemoveMemberRequestSchema)` to create a new message.
  */
 export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 17);
+  messageDesc(file_weft_users_v1_users, 22);
 
 /**
  * @generated from message weft.users.v1.RemoveMemberResponse
@@ -465,7 +721,148 @@ export type RemoveMemberResponse = Message<"weft.users.v1.RemoveMemberResponse">
  * Use `create(RemoveMemberResponseSchema)` to create a new message.
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 18);
+  messageDesc(file_weft_users_v1_users, 23);
+
+/**
+ * @generated from message weft.users.v1.ListInvitationsRequest
+ */
+export type ListInvitationsRequest = Message<"weft.users.v1.ListInvitationsRequest"> & {
+};
+
+/**
+ * Describes the message weft.users.v1.ListInvitationsRequest.
+ * Use `create(ListInvitationsRequestSchema)` to create a new message.
+ */
+export const ListInvitationsRequestSchema: GenMessage<ListInvitationsRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 24);
+
+/**
+ * @generated from message weft.users.v1.ListInvitationsResponse
+ */
+export type ListInvitationsResponse = Message<"weft.users.v1.ListInvitationsResponse"> & {
+  /**
+   * Ordered by e-mail address.
+   *
+   * @generated from field: repeated weft.users.v1.Invitation invitations = 1;
+   */
+  invitations: Invitation[];
+};
+
+/**
+ * Describes the message weft.users.v1.ListInvitationsResponse.
+ * Use `create(ListInvitationsResponseSchema)` to create a new message.
+ */
+export const ListInvitationsResponseSchema: GenMessage<ListInvitationsResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 25);
+
+/**
+ * @generated from message weft.users.v1.RevokeInvitationRequest
+ */
+export type RevokeInvitationRequest = Message<"weft.users.v1.RevokeInvitationRequest"> & {
+  /**
+   * The invitation's id.
+   *
+   * @generated from field: string invitation_id = 1;
+   */
+  invitationId: string;
+};
+
+/**
+ * Describes the message weft.users.v1.RevokeInvitationRequest.
+ * Use `create(RevokeInvitationRequestSchema)` to create a new message.
+ */
+export const RevokeInvitationRequestSchema: GenMessage<RevokeInvitationRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 26);
+
+/**
+ * @generated from message weft.users.v1.RevokeInvitationResponse
+ */
+export type RevokeInvitationResponse = Message<"weft.users.v1.RevokeInvitationResponse"> & {
+};
+
+/**
+ * Describes the message weft.users.v1.RevokeInvitationResponse.
+ * Use `create(RevokeInvitationResponseSchema)` to create a new message.
+ */
+export const RevokeInvitationResponseSchema: GenMessage<RevokeInvitationResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 27);
+
+/**
+ * @generated from message weft.users.v1.ListReceivedInvitationsRequest
+ */
+export type ListReceivedInvitationsRequest = Message<"weft.users.v1.ListReceivedInvitationsRequest"> & {
+};
+
+/**
+ * Describes the message weft.users.v1.ListReceivedInvitationsRequest.
+ * Use `create(ListReceivedInvitationsRequestSchema)` to create a new message.
+ */
+export const ListReceivedInvitationsRequestSchema: GenMessage<ListReceivedInvitationsRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 28);
+
+/**
+ * @generated from message weft.users.v1.ListReceivedInvitationsResponse
+ */
+export type ListReceivedInvitationsResponse = Message<"weft.users.v1.ListReceivedInvitationsResponse"> & {
+  /**
+   * Oldest first.
+   *
+   * @generated from field: repeated weft.users.v1.Invitation invitations = 1;
+   */
+  invitations: Invitation[];
+};
+
+/**
+ * Describes the message weft.users.v1.ListReceivedInvitationsResponse.
+ * Use `create(ListReceivedInvitationsResponseSchema)` to create a new message.
+ */
+export const ListReceivedInvitationsResponseSchema: GenMessage<ListReceivedInvitationsResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 29);
+
+/**
+ * @generated from message weft.users.v1.AnswerInvitationRequest
+ */
+export type AnswerInvitationRequest = Message<"weft.users.v1.AnswerInvitationRequest"> & {
+  /**
+   * The invitation's id.
+   *
+   * @generated from field: string invitation_id = 1;
+   */
+  invitationId: string;
+
+  /**
+   * Whether to become a member; else the invitation is gone.
+   *
+   * @generated from field: bool accept = 2;
+   */
+  accept: boolean;
+};
+
+/**
+ * Describes the message weft.users.v1.AnswerInvitationRequest.
+ * Use `create(AnswerInvitationRequestSchema)` to create a new message.
+ */
+export const AnswerInvitationRequestSchema: GenMessage<AnswerInvitationRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 30);
+
+/**
+ * @generated from message weft.users.v1.AnswerInvitationResponse
+ */
+export type AnswerInvitationResponse = Message<"weft.users.v1.AnswerInvitationResponse"> & {
+  /**
+   * The membership; absent if the invitation was declined.
+   *
+   * @generated from field: weft.users.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.AnswerInvitationResponse.
+ * Use `create(AnswerInvitationResponseSchema)` to create a new message.
+ */
+export const AnswerInvitationResponseSchema: GenMessage<AnswerInvitationResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 31);
 
 /**
  * @generated from message weft.users.v1.CreateTokenRequest
@@ -486,11 +883,25 @@ export type CreateTokenRequest = Message<"weft.users.v1.CreateTokenRequest"> & {
   permissions: Permission[];
 
   /**
-   * When it stops working; absent for never.
+   * When it stops working, in the future; absent for never.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 3;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * Whether it is the caller's own, a person's, instead of the organisation's. Needs no PERMISSION_ADMIN.
+   *
+   * @generated from field: bool personal = 4;
+   */
+  personal: boolean;
+
+  /**
+   * For operators: the e-mail address of the member whose personal token it shall be; empty for none.
+   *
+   * @generated from field: string for_email = 5;
+   */
+  forEmail: string;
 };
 
 /**
@@ -498,7 +909,7 @@ export type CreateTokenRequest = Message<"weft.users.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 19);
+  messageDesc(file_weft_users_v1_users, 32);
 
 /**
  * @generated from message weft.users.v1.CreateTokenResponse
@@ -524,7 +935,7 @@ export type CreateTokenResponse = Message<"weft.users.v1.CreateTokenResponse"> &
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 20);
+  messageDesc(file_weft_users_v1_users, 33);
 
 /**
  * @generated from message weft.users.v1.ListTokensRequest
@@ -537,7 +948,7 @@ export type ListTokensRequest = Message<"weft.users.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 21);
+  messageDesc(file_weft_users_v1_users, 34);
 
 /**
  * @generated from message weft.users.v1.ListTokensResponse
@@ -556,7 +967,59 @@ export type ListTokensResponse = Message<"weft.users.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 22);
+  messageDesc(file_weft_users_v1_users, 35);
+
+/**
+ * @generated from message weft.users.v1.RotateTokenRequest
+ */
+export type RotateTokenRequest = Message<"weft.users.v1.RotateTokenRequest"> & {
+  /**
+   * The token's id.
+   *
+   * @generated from field: string token_id = 1;
+   */
+  tokenId: string;
+
+  /**
+   * How long the old token goes on working, at most 30 days; absent for one day.
+   *
+   * @generated from field: google.protobuf.Duration overlap = 2;
+   */
+  overlap?: Duration | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.RotateTokenRequest.
+ * Use `create(RotateTokenRequestSchema)` to create a new message.
+ */
+export const RotateTokenRequestSchema: GenMessage<RotateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 36);
+
+/**
+ * @generated from message weft.users.v1.RotateTokenResponse
+ */
+export type RotateTokenResponse = Message<"weft.users.v1.RotateTokenResponse"> & {
+  /**
+   * The new token's description: name, permissions and remaining life are the old one's.
+   *
+   * @generated from field: weft.users.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * The secret. Only its hash is kept.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message weft.users.v1.RotateTokenResponse.
+ * Use `create(RotateTokenResponseSchema)` to create a new message.
+ */
+export const RotateTokenResponseSchema: GenMessage<RotateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_users, 37);
 
 /**
  * @generated from message weft.users.v1.RevokeTokenRequest
@@ -575,7 +1038,7 @@ export type RevokeTokenRequest = Message<"weft.users.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 23);
+  messageDesc(file_weft_users_v1_users, 38);
 
 /**
  * @generated from message weft.users.v1.RevokeTokenResponse
@@ -588,7 +1051,7 @@ export type RevokeTokenResponse = Message<"weft.users.v1.RevokeTokenResponse"> &
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 24);
+  messageDesc(file_weft_users_v1_users, 39);
 
 /**
  * @generated from message weft.users.v1.GetCurrentUserRequest
@@ -601,14 +1064,14 @@ export type GetCurrentUserRequest = Message<"weft.users.v1.GetCurrentUserRequest
  * Use `create(GetCurrentUserRequestSchema)` to create a new message.
  */
 export const GetCurrentUserRequestSchema: GenMessage<GetCurrentUserRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 25);
+  messageDesc(file_weft_users_v1_users, 40);
 
 /**
  * @generated from message weft.users.v1.GetCurrentUserResponse
  */
 export type GetCurrentUserResponse = Message<"weft.users.v1.GetCurrentUserResponse"> & {
   /**
-   * The person, or a user named `local`.
+   * The person, a user named `local`, or one named as the token is.
    *
    * @generated from field: weft.users.v1.User user = 1;
    */
@@ -634,7 +1097,7 @@ export type GetCurrentUserResponse = Message<"weft.users.v1.GetCurrentUserRespon
  * Use `create(GetCurrentUserResponseSchema)` to create a new message.
  */
 export const GetCurrentUserResponseSchema: GenMessage<GetCurrentUserResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_users, 26);
+  messageDesc(file_weft_users_v1_users, 41);
 
 /**
  * A role fixes the permissions of a member in one organisation.
@@ -657,18 +1120,25 @@ export enum Role {
   VIEWER = 1,
 
   /**
-   * May view everything, run controls, read logs and open terminals.
+   * May view everything, run controls, read logs and open terminals in containers.
    *
    * @generated from enum value: ROLE_EDITOR = 2;
    */
   EDITOR = 2,
 
   /**
-   * May also manage members, tokens and settings.
+   * May also open terminals on hosts, send reports, and manage members, tokens and settings.
    *
    * @generated from enum value: ROLE_ADMIN = 3;
    */
   ADMIN = 3,
+
+  /**
+   * May do what is listed with the membership.
+   *
+   * @generated from enum value: ROLE_CUSTOM = 4;
+   */
+  CUSTOM = 4,
 }
 
 /**
@@ -678,8 +1148,10 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
   enumDesc(file_weft_users_v1_users, 0);
 
 /**
- * Establishes who a caller is and manages organisations. On a loopback listener without configured users there is one
- * organisation, `local`, and no login.
+ * Establishes who a caller is, and manages organisations, their members and tokens. Calls are about the caller's
+ * organisation unless said otherwise. On a loopback listener there is one organisation, `local`, and no login.
+ *
+ * Every RPC may answer UNAVAILABLE when the users' store cannot be reached.
  *
  * @generated from service weft.users.v1.UsersService
  */
@@ -696,6 +1168,17 @@ export const UsersService: GenService<{
     output: typeof AuthenticateResponseSchema;
   },
   /**
+   * Tells which answers of Authenticate are no longer true, as they come. For authfe only: it is not served on the public
+   * port. The first answer comes at once.
+   *
+   * @generated from rpc weft.users.v1.UsersService.WatchRevocations
+   */
+  watchRevocations: {
+    methodKind: "server_streaming";
+    input: typeof WatchRevocationsRequestSchema;
+    output: typeof WatchRevocationsResponseSchema;
+  },
+  /**
    * The organisations that the caller belongs to, ordered by id.
    *
    * @generated from rpc weft.users.v1.UsersService.ListOrganisations
@@ -706,7 +1189,7 @@ export const UsersService: GenService<{
     output: typeof ListOrganisationsResponseSchema;
   },
   /**
-   * Makes an organisation with the caller as its first admin.
+   * Makes an organisation with the caller, a person, as its first admin.
    *
    * @generated from rpc weft.users.v1.UsersService.CreateOrganisation
    */
@@ -716,7 +1199,7 @@ export const UsersService: GenService<{
     output: typeof CreateOrganisationResponseSchema;
   },
   /**
-   * Deletes an organisation, its members, tokens and, after the retention time, its reports.
+   * Deletes an organisation: its tokens and members lose it at once. An operator can restore it.
    *
    * @generated from rpc weft.users.v1.UsersService.DeleteOrganisation
    */
@@ -736,7 +1219,9 @@ export const UsersService: GenService<{
     output: typeof ListMembersResponseSchema;
   },
   /**
-   * Invites a person by e-mail address, or changes the role of a member.
+   * Changes the role of a member, or invites a person, who becomes a member by accepting. Called by an operator, the
+   * person is a member at once, and gets an account if there is none.
+   * FAILED_PRECONDITION: the last admin would be none any more.
    *
    * @generated from rpc weft.users.v1.UsersService.SetMember
    */
@@ -746,7 +1231,8 @@ export const UsersService: GenService<{
     output: typeof SetMemberResponseSchema;
   },
   /**
-   * Ends a membership; the member's sessions lose this organisation at once.
+   * Ends a membership; the person loses this organisation at once. Members may end their own.
+   * FAILED_PRECONDITION: the last admin would go.
    *
    * @generated from rpc weft.users.v1.UsersService.RemoveMember
    */
@@ -754,6 +1240,46 @@ export const UsersService: GenService<{
     methodKind: "unary";
     input: typeof RemoveMemberRequestSchema;
     output: typeof RemoveMemberResponseSchema;
+  },
+  /**
+   * The invitations to the caller's organisation that are not answered yet, ordered by e-mail address.
+   *
+   * @generated from rpc weft.users.v1.UsersService.ListInvitations
+   */
+  listInvitations: {
+    methodKind: "unary";
+    input: typeof ListInvitationsRequestSchema;
+    output: typeof ListInvitationsResponseSchema;
+  },
+  /**
+   * Takes an invitation back.
+   *
+   * @generated from rpc weft.users.v1.UsersService.RevokeInvitation
+   */
+  revokeInvitation: {
+    methodKind: "unary";
+    input: typeof RevokeInvitationRequestSchema;
+    output: typeof RevokeInvitationResponseSchema;
+  },
+  /**
+   * The invitations that the caller, a person, has been sent, oldest first.
+   *
+   * @generated from rpc weft.users.v1.UsersService.ListReceivedInvitations
+   */
+  listReceivedInvitations: {
+    methodKind: "unary";
+    input: typeof ListReceivedInvitationsRequestSchema;
+    output: typeof ListReceivedInvitationsResponseSchema;
+  },
+  /**
+   * Accepts or declines an invitation that was sent to the caller's address.
+   *
+   * @generated from rpc weft.users.v1.UsersService.AnswerInvitation
+   */
+  answerInvitation: {
+    methodKind: "unary";
+    input: typeof AnswerInvitationRequestSchema;
+    output: typeof AnswerInvitationResponseSchema;
   },
   /**
    * Makes a token for probes or scripts. The secret is in this answer and nowhere else, ever.
@@ -766,7 +1292,8 @@ export const UsersService: GenService<{
     output: typeof CreateTokenResponseSchema;
   },
   /**
-   * The tokens of the caller's organisation without their secrets, newest first.
+   * The tokens of the caller's organisation without their secrets, newest first; for callers without PERMISSION_ADMIN
+   * their own personal ones alone. Revoked and expired ones are left out.
    *
    * @generated from rpc weft.users.v1.UsersService.ListTokens
    */
@@ -776,7 +1303,17 @@ export const UsersService: GenService<{
     output: typeof ListTokensResponseSchema;
   },
   /**
-   * Revokes a token; it stops working within 5 s on every replica.
+   * Makes a token that may do what another may, and lets that one end a little later, so that both work meanwhile.
+   *
+   * @generated from rpc weft.users.v1.UsersService.RotateToken
+   */
+  rotateToken: {
+    methodKind: "unary";
+    input: typeof RotateTokenRequestSchema;
+    output: typeof RotateTokenResponseSchema;
+  },
+  /**
+   * Revokes a token; it stops working within 1 s on every replica that reaches users, and within 33 s on others.
    *
    * @generated from rpc weft.users.v1.UsersService.RevokeToken
    */
@@ -786,7 +1323,7 @@ export const UsersService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * The signed-in person, or the local user.
+   * The caller: a person, the local user, or a token.
    *
    * @generated from rpc weft.users.v1.UsersService.GetCurrentUser
    */

@@ -1,0 +1,120 @@
+//! What operators do.
+
+use client::Caller;
+use proto::tenant::v1::Permission;
+use proto::users::v1 as pb;
+use proto::users::v1::operator_service_server::OperatorService;
+use tonic::{Request, Response, Status};
+
+use crate::names;
+use crate::store::{NewOrganisation, Store};
+
+const PAGE: u64 = 100;
+const MOST: u64 = 1000;
+
+/// The service.
+#[derive(Debug)]
+pub struct Operator {
+    store: Store,
+}
+
+impl Operator {
+    pub(crate) fn new(store: Store) -> Self {
+        Operator { store }
+    }
+}
+
+#[tonic::async_trait]
+impl OperatorService for Operator {
+    async fn add_organisation(
+        &self,
+        request: Request<pb::AddOrganisationRequest>,
+    ) -> Result<Response<pb::AddOrganisationResponse>, Status> {
+        let caller = Caller::of(&request, Permission::Operate)?;
+        let pb::AddOrganisationRequest { org_id, name } = request.into_inner();
+        let given = |text: &String| !text.is_empty();
+        let new = NewOrganisation {
+            id: Some(org_id)
+                .filter(given)
+                .map(|id| names::org_id(&id))
+                .transpose()?,
+            name: Some(name)
+                .filter(given)
+                .map(|name| names::name(&name))
+                .transpose()?,
+            created_by: caller.subject,
+            admin: None,
+        };
+        let added = self.store.add_organisation(&new).await?;
+        Ok(Response::new(pb::AddOrganisationResponse {
+            organisation: Some(added.into()),
+        }))
+    }
+
+    async fn find_organisations(
+        &self,
+        request: Request<pb::FindOrganisationsRequest>,
+    ) -> Result<Response<pb::FindOrganisationsResponse>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let request = request.into_inner();
+        let size = match u64::from(request.page_size) {
+            0 => PAGE,
+            size if size <= MOST => size,
+            _ => {
+                return Err(Status::invalid_argument(
+                    "a page has at most 1,000 organisations",
+                ));
+            }
+        };
+        let found = self
+            .store
+            .find_organisations(&request.after, size, request.deleted)
+            .await?;
+        Ok(Response::new(pb::FindOrganisationsResponse {
+            organisations: found.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn refuse_organisation(
+        &self,
+        request: Request<pb::RefuseOrganisationRequest>,
+    ) -> Result<Response<pb::RefuseOrganisationResponse>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let request = request.into_inner();
+        let pb::Refusal {
+            access,
+            upload,
+            reason,
+        } = request.refusal.unwrap_or_default();
+        let (id, reason) = (names::org_id(&request.org_id)?, names::reason(&reason)?);
+        let changed = self
+            .store
+            .refuse_organisation(&id, access, upload, &reason)
+            .await?;
+        Ok(Response::new(pb::RefuseOrganisationResponse {
+            organisation: Some(changed.into()),
+        }))
+    }
+
+    async fn remove_organisation(
+        &self,
+        request: Request<pb::RemoveOrganisationRequest>,
+    ) -> Result<Response<pb::RemoveOrganisationResponse>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let id = names::org_id(&request.into_inner().org_id)?;
+        self.store.remove_organisation(&id).await?;
+        Ok(Response::new(pb::RemoveOrganisationResponse {}))
+    }
+
+    async fn restore_organisation(
+        &self,
+        request: Request<pb::RestoreOrganisationRequest>,
+    ) -> Result<Response<pb::RestoreOrganisationResponse>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let id = names::org_id(&request.into_inner().org_id)?;
+        let restored = self.store.restore_organisation(&id).await?;
+        Ok(Response::new(pb::RestoreOrganisationResponse {
+            organisation: Some(restored.into()),
+        }))
+    }
+}

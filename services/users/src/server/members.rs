@@ -1,0 +1,117 @@
+//! Members and invitations.
+
+use client::Caller;
+use proto::tenant::v1::Permission;
+use proto::users::v1 as pb;
+use tonic::{Request, Response, Status};
+
+use super::{any_caller, permissions, person};
+use crate::permissions::Role;
+use crate::store::{Membership, Store};
+use crate::{Error, convert, names};
+
+pub(super) async fn list(
+    store: &Store,
+    request: Request<pb::ListMembersRequest>,
+) -> Result<Response<pb::ListMembersResponse>, Status> {
+    let caller = Caller::of(&request, Permission::View)
+        .or_else(|_| Caller::of(&request, Permission::Admin))?;
+    let members = store.members(&caller.org_id).await?.into_iter();
+    Ok(Response::new(pb::ListMembersResponse {
+        members: members
+            .map(|(member, user)| convert::member(member, user))
+            .collect(),
+    }))
+}
+
+pub(super) async fn set(
+    store: &Store,
+    request: Request<pb::SetMemberRequest>,
+) -> Result<Response<pb::SetMemberResponse>, Status> {
+    let caller = Caller::of(&request, Permission::Admin)?;
+    let message = request.into_inner();
+    let role = Role::parse(message.role(), &message.permissions)?;
+    if !role.permissions().is_within(permissions(&caller)) {
+        return Err(Error::Denied("nobody gives what they do not have").into());
+    }
+    let email = names::email(&message.email)?;
+    // An operator vouches for the address; others' word is not enough to make somebody a member.
+    let invite = (!caller.may(Permission::Operate)).then_some(caller.subject.as_str());
+    let set = store
+        .set_member(&caller.org_id, &email, role, invite)
+        .await?;
+    Ok(Response::new(match set {
+        Membership::Member(member, user) => pb::SetMemberResponse {
+            member: Some(convert::member(member, user)),
+            invitation: None,
+        },
+        Membership::Invited(invitation) => pb::SetMemberResponse {
+            member: None,
+            invitation: Some(invitation.into()),
+        },
+    }))
+}
+
+pub(super) async fn remove(
+    store: &Store,
+    request: Request<pb::RemoveMemberRequest>,
+) -> Result<Response<pb::RemoveMemberResponse>, Status> {
+    let caller = any_caller(&request)?;
+    let user_id = request.into_inner().user_id;
+    if caller.subject != user_id {
+        caller.require(Permission::Admin)?;
+    }
+    store.remove_member(&caller.org_id, &user_id).await?;
+    Ok(Response::new(pb::RemoveMemberResponse {}))
+}
+
+pub(super) async fn invitations(
+    store: &Store,
+    request: Request<pb::ListInvitationsRequest>,
+) -> Result<Response<pb::ListInvitationsResponse>, Status> {
+    let caller = Caller::of(&request, Permission::Admin)?;
+    let found = store.invitations(&caller.org_id).await?;
+    Ok(Response::new(pb::ListInvitationsResponse {
+        invitations: found.into_iter().map(Into::into).collect(),
+    }))
+}
+
+pub(super) async fn revoke_invitation(
+    store: &Store,
+    request: Request<pb::RevokeInvitationRequest>,
+) -> Result<Response<pb::RevokeInvitationResponse>, Status> {
+    let caller = Caller::of(&request, Permission::Admin)?;
+    let id = request.into_inner().invitation_id;
+    store.revoke_invitation(&caller.org_id, &id).await?;
+    Ok(Response::new(pb::RevokeInvitationResponse {}))
+}
+
+pub(super) async fn received(
+    store: &Store,
+    request: Request<pb::ListReceivedInvitationsRequest>,
+) -> Result<Response<pb::ListReceivedInvitationsResponse>, Status> {
+    let user = person(store, &any_caller(&request)?).await?;
+    let found = store.received(&user.email).await?;
+    Ok(Response::new(pb::ListReceivedInvitationsResponse {
+        invitations: found.into_iter().map(Into::into).collect(),
+    }))
+}
+
+pub(super) async fn answer(
+    store: &Store,
+    request: Request<pb::AnswerInvitationRequest>,
+) -> Result<Response<pb::AnswerInvitationResponse>, Status> {
+    // Joining is a decision about the account, which a token that may only look must not take.
+    let caller = Caller::of(&request, Permission::Admin)?;
+    let user = person(store, &caller).await?;
+    let pb::AnswerInvitationRequest {
+        invitation_id,
+        accept,
+    } = request.into_inner();
+    let member = store
+        .answer_invitation(&user, &invitation_id, accept)
+        .await?;
+    Ok(Response::new(pb::AnswerInvitationResponse {
+        member: member.map(|member| convert::member(member, user)),
+    }))
+}

@@ -1,0 +1,93 @@
+//! No secret is left anywhere: not in logs, not in files, not in answers.
+
+use std::path::Path;
+
+use anyhow::ensure;
+use proto::users::v1 as pb;
+use proto::users::v1::users_service_client::UsersServiceClient;
+use tests::Sandbox;
+
+use super::{admin, ask, bearing, channel, get, report, token};
+
+/// The bytes of every file below.
+fn everything(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            everything(&path, into)?;
+        } else {
+            into.push((path.display().to_string(), std::fs::read(&path)?));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log_and_no_file() -> anyhow::Result<()> {
+    let weft = Sandbox::talkative().await?;
+    admin(&weft, "org create amber").await?;
+    admin(&weft, "member set amber ada@a.example --role admin").await?;
+    let all = "view,report,control,admin";
+    let (good, _) = token(&weft, &format!("amber good --permissions {all}")).await?;
+    let (personal, _) = token(
+        &weft,
+        &format!("amber own --permissions {all} --for ada@a.example"),
+    )
+    .await?;
+    let (revoked, id) = token(&weft, "amber revoked --permissions view,report").await?;
+    admin(&weft, &format!("token revoke amber {id}")).await?;
+    let unknown = "hunter2hunter2hunter2hunter2".to_owned();
+
+    let mut answers = String::new();
+    for secret in [&good, &personal, &revoked, &unknown] {
+        report(&weft.address, secret, "{}").await?;
+        report(&weft.address, secret, "not a report").await?;
+        for path in [
+            "/",
+            "/api",
+            "/api/topology",
+            "/api/nowhere",
+            "/api/app/birch/api/topology",
+        ] {
+            answers.push_str(&get(&weft.address, path, secret).await?.text());
+        }
+        let bearer = format!("Bearer {secret}");
+        let headers = [("authorization", bearer.as_str())];
+        let control = ask(&weft.address, "POST", "/api/control/p/n/x", &headers, "").await?;
+        answers.push_str(&control.text());
+        let mut users = UsersServiceClient::new(channel(&weft.address)?);
+        let listed = users
+            .list_tokens(bearing(secret, pb::ListTokensRequest {})?)
+            .await;
+        answers.push_str(&format!("{listed:?}"));
+        let current = users
+            .get_current_user(bearing(secret, pb::GetCurrentUserRequest {})?)
+            .await;
+        answers.push_str(&format!("{current:?}"));
+    }
+    let metrics = tests::http::get(&weft.admin, "/metrics").await?.text();
+    ensure!(metrics.contains("weft_authfe_verdicts_total"), "{metrics}");
+    answers.push_str(&metrics);
+
+    let mut files = vec![("answers".to_owned(), answers.into_bytes())];
+    everything(weft.data_dir(), &mut files)?;
+    let named = |name: &str| {
+        files
+            .iter()
+            .find(|(path, _)| path.ends_with(name))
+            .map_or(0, |(_, bytes)| bytes.len())
+    };
+    ensure!(
+        named("log.txt") > 10_000 && named("users.sqlite") > 0,
+        "nothing was written"
+    );
+    for (place, bytes) in &files {
+        for secret in [&good, &personal, &revoked, &unknown] {
+            // Without its prefix, and in part.
+            let canary = &secret.as_bytes()[8..28];
+            let found = bytes.windows(canary.len()).any(|window| window == canary);
+            ensure!(!found, "a secret is in {place}");
+        }
+    }
+    Ok(())
+}
