@@ -27,7 +27,16 @@ fn allowed(name: &str) -> Vec<&'static str> {
             all.extend(SERVICES);
             all
         }
-        "tests" => vec!["client", "proto", "report", "runtime", "stores", "users"],
+        "tests" => vec![
+            "client",
+            "collection",
+            "proto",
+            "query",
+            "report",
+            "runtime",
+            "stores",
+            "users",
+        ],
         "stores" => vec!["client", "proto", "runtime"],
         "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],

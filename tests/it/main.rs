@@ -9,6 +9,7 @@ mod fault_proxy;
 mod help;
 mod hostile;
 mod outages;
+mod past;
 mod recorded;
 mod replicas;
 mod servers;

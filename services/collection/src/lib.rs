@@ -34,6 +34,7 @@ use client::Channel;
 use proto::collection::v1::collection_service_client::CollectionServiceClient;
 use proto::collection::v1::collection_service_server::CollectionServiceServer;
 use report::decode::Limits;
+use report::live::LiveConfig;
 use runtime::Runtime;
 use stores::Shortcuts;
 use stores::archive::Archive;
@@ -56,8 +57,8 @@ const TRIM: Duration = Duration::from_secs(1);
 /// What the service can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How long a report is held for new subscribers. 40 s by default: the live window of 15 s, the time that a late
-    /// probe's nodes stay, and one more full report of a probe that lost some.
+    /// How long a report is held for new subscribers. As long as a view may need it by default, 45 s: that of a late probe
+    /// needs the last full report of before.
     pub hold: Duration,
     /// A report's largest size as sent, in bytes. 16 MiB by default.
     pub report_bytes: usize,
@@ -73,8 +74,10 @@ impl Config {
     /// The defaults, with the log in this directory.
     #[must_use]
     pub fn new(log: PathBuf) -> Self {
+        let live = LiveConfig::default();
+        let needed = live.stale_for + live.rehydrate_for.max(live.window);
         Config {
-            hold: Duration::from_secs(40),
+            hold: Duration::from_nanos(needed.unsigned_abs()),
             report_bytes: 16 << 20,
             inflated_bytes: 64 << 20,
             log: LogConfig {

@@ -151,7 +151,8 @@ impl CollectionService for Collection {
         let reports = self.windows.between(&caller.org_id, from, until);
         let (sender, receiver) = mpsc::channel(STREAM_DEPTH);
         let replica = self.replica.clone();
-        tokio::spawn(subscription::list(reports, sender, replica));
+        let headers_only = request.headers_only;
+        tokio::spawn(subscription::list(reports, headers_only, sender, replica));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
@@ -162,9 +163,9 @@ impl CollectionService for Collection {
         let caller = Caller::of(&request, Permission::View)?;
         let from = self.held_from();
         let window = self.windows.look(&caller.org_id, |window| {
-            (window.since(from), window.subscribers(), window.sequence())
+            (window.since(from), window.subscribers())
         });
-        let ((window_reports, window_bytes), subscribers, sequence) = window.unwrap_or_default();
+        let ((window_reports, window_bytes), subscribers) = window.unwrap_or_default();
         Ok(Response::new(pb::GetStatusResponse {
             window_reports,
             window_bytes,
@@ -172,7 +173,7 @@ impl CollectionService for Collection {
             accepted_reports: self.metrics.accepted.get(),
             rejected_reports: self.rejected.load(Ordering::Relaxed),
             replica: self.replica.clone(),
-            sequence,
+            sequence: self.windows.sequence(&caller.org_id),
             backlog_reports: self.log.backlog_reports(),
             backlog_bytes: self.log.backlog_bytes(),
             backlog_limit_bytes: self.log.backlog_limit(),

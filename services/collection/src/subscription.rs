@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use proto::collection::v1 as pb;
 use proto::collection::v1::subscribe_response::Event;
 use stores::archive::report_name;
@@ -29,19 +30,24 @@ async fn read(report: Arc<Logged>, replica: &str) -> Result<pb::StoredReport, St
         );
         Status::data_loss("the log cannot be read")
     })?;
-    let header = &from.header;
-    Ok(pb::StoredReport {
+    Ok(stored(&from, body, replica))
+}
+
+/// A report with this body.
+fn stored(logged: &Logged, body: Bytes, replica: &str) -> pb::StoredReport {
+    let header = &logged.header;
+    pb::StoredReport {
         report: Some(pb::RawReport {
             body,
             format: header.format,
-            compression: from.compression.into(),
+            compression: logged.compression.into(),
             probe_id: header.probe_id.clone(),
         }),
-        received_at: Some(timestamp(from.received())),
-        sequence: from.sequence,
+        received_at: Some(timestamp(logged.received())),
+        sequence: logged.sequence,
         replica: replica.to_owned(),
         report_id: report_name(header),
-    })
+    }
 }
 
 /// Sends what is held, a mark, and then what comes, until the reader goes.
@@ -96,14 +102,18 @@ pub(crate) async fn follow(
     }
 }
 
-/// Sends these reports, until the reader goes.
+/// Sends these reports, or their headers alone, until the reader goes.
 pub(crate) async fn list(
     reports: Vec<Arc<Logged>>,
+    headers_only: bool,
     sender: mpsc::Sender<Result<pb::ListReportsResponse, Status>>,
     replica: String,
 ) {
     for report in reports {
-        let report = read(report, &replica).await;
+        let report = match headers_only {
+            true => Ok(stored(&report, Bytes::new(), &replica)),
+            false => read(report, &replica).await,
+        };
         let failed = report.is_err();
         let response = report.map(|report| pb::ListReportsResponse {
             report: Some(report),

@@ -47,10 +47,11 @@ impl Logged {
 }
 
 impl Window {
-    pub(crate) fn new() -> Self {
+    /// One whose reports are numbered from the one after this.
+    pub(crate) fn new(sequence: u64) -> Self {
         Window {
             reports: VecDeque::new(),
-            sequence: 0,
+            sequence,
             live: broadcast::Sender::new(LAG),
         }
     }

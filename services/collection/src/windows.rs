@@ -16,8 +16,19 @@ pub(crate) struct Windows(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     windows: HashMap<String, Window>,
+    /// The last numbers of organisations whose windows were let go: whoever follows one must never meet a number again.
+    sequences: HashMap<String, u64>,
     /// Segments of which reports may be wanted, with the time of the last one.
     segments: Vec<(Arc<Segment>, i64)>,
+}
+
+impl Inner {
+    /// The organisation's window, which is made if there is none.
+    fn window(&mut self, org: &str) -> &mut Window {
+        let sequences = &mut self.sequences;
+        let window = self.windows.entry(org.to_owned());
+        window.or_insert_with(|| Window::new(sequences.remove(org).unwrap_or(0)))
+    }
 }
 
 impl Windows {
@@ -54,20 +65,21 @@ impl Windows {
                 }
                 _ => inner.segments.push((Arc::clone(&place.segment), received)),
             }
-            if !inner.windows.contains_key(org) {
-                inner.windows.insert(org.to_owned(), Window::new());
-            }
-            let window = inner.windows.get_mut(org);
-            window.map_or(0, |w| w.push(header, compression, place))
+            inner.window(org).push(header, compression, place)
         })
     }
 
     /// Lets go of stored reports accepted before this time; the segments that nobody needs any more.
     pub(crate) fn trim(&self, before: i64) -> Vec<Arc<Segment>> {
         self.with(|inner| {
-            inner.windows.retain(|_, window| {
+            let sequences = &mut inner.sequences;
+            inner.windows.retain(|org, window| {
                 window.trim(before);
-                !window.is_idle()
+                let idle = window.is_idle();
+                if idle && window.sequence() > 0 {
+                    sequences.insert(org.clone(), window.sequence());
+                }
+                !idle
             });
             let gone = inner
                 .segments
@@ -81,10 +93,7 @@ impl Windows {
     }
 
     pub(crate) fn subscribe(&self, org: &str, from: i64) -> Opening {
-        self.with(|inner| {
-            let window = inner.windows.entry(org.to_owned());
-            window.or_insert_with(Window::new).subscribe(from)
-        })
+        self.with(|inner| inner.window(org).subscribe(from))
     }
 
     pub(crate) fn between(&self, org: &str, from: i64, until: i64) -> Vec<Arc<Logged>> {
@@ -97,6 +106,14 @@ impl Windows {
     /// Looks at an organisation's window, if it has one.
     pub(crate) fn look<R>(&self, org: &str, f: impl FnOnce(&Window) -> R) -> Option<R> {
         self.with(|inner| inner.windows.get(org).map(f))
+    }
+
+    /// The number of an organisation's last report; 0 if there was none.
+    pub(crate) fn sequence(&self, org: &str) -> u64 {
+        self.with(|inner| match inner.windows.get(org) {
+            Some(window) => window.sequence(),
+            None => inner.sequences.get(org).copied().unwrap_or(0),
+        })
     }
 
     /// When the oldest report was accepted that the stores do not have.

@@ -66,6 +66,12 @@ impl Post {
         })
     }
 
+    /// The log that it was first written to.
+    pub(crate) fn log(&self) -> u64 {
+        // The first half of its name.
+        (self.id >> 64) as u64
+    }
+
     fn headed(header: ReportHeader) -> Option<Post> {
         Some(Post {
             id: id(&report_name(&header)),

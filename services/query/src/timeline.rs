@@ -69,6 +69,9 @@ pub(crate) async fn read(
 ) -> Result<pb::GetTimelineResponse, Status> {
     let mut folded = Folded::new(spans);
     let first = folded.first();
+    // Before the stores, so that a report on its way from one to the other is found in one of them at least.
+    let held = history.collectors.reports(org, first, spans.until, true);
+    let (held, missing) = held.await;
     let starts = (first.div_euclid(PART)..=(spans.until - 1).div_euclid(PART)).map(|n| n * PART);
     let parts = starts.map(|start| async move {
         let (from, until) = (start.max(first), (start + PART).min(spans.until));
@@ -81,14 +84,9 @@ pub(crate) async fn read(
         let new = |row: &&_| from == first || begins(row) >= from;
         rows.iter().filter(new).for_each(|row| folded.add(row));
     }
-    // What is in the index is not counted again.
-    let after = folded.newest().map_or(first, |newest| newest + 1);
-    let mut missing = Vec::new();
-    if after < spans.until {
-        let held = history.collectors.reports(org, after, spans.until, true);
-        let (held, partial) = held.await;
-        missing = partial;
-        for post in held {
+    for post in held {
+        // What is in the index is not counted again: the reports of a log get there in the order in which they came.
+        if folded.newest(post.log()) < Some(post.received) {
             folded.add_report(post.received, probe_hash(&post.probe));
         }
     }

@@ -57,6 +57,15 @@ pub fn report_name(header: &pb::ReportHeader) -> String {
     format!("{:016x}{:016x}", header.writer, header.number)
 }
 
+/// The log that the reports of an object were first written to; none if its key does not say.
+#[must_use]
+pub fn log_of(object: &str) -> Option<u64> {
+    let name = object.rsplit('/').next()?;
+    let (log, _) = name.split_once('-')?;
+    let log = (log.len() == 16).then_some(log)?;
+    u64::from_str_radix(log, 16).ok()
+}
+
 impl Archive {
     /// Reads and writes these stores.
     #[must_use]
@@ -352,6 +361,13 @@ mod tests {
         assert_eq!(found.reports.len(), 60 - 15);
         let others = archive.reports("b", 0, 200 * HOUR).await.expect("found");
         assert_eq!((others.damaged.len(), others.reports.len()), (0, 60));
+    }
+
+    #[test]
+    fn key_says_whose_log_it_was() {
+        let key = "reports/v1/0000494400/00c0ffee00c0ffee-12-0003-deadbeef.weft";
+        assert_eq!(log_of(key), Some(0x00c0_ffee_00c0_ffee));
+        assert_eq!(log_of("reports/one-deadbeef.weft"), None);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proto::encoded::query::v1 as pb;
 use proto::storage::v1::{BlockRef, IndexRow};
+use stores::archive::log_of;
 
 use super::Spans;
 use crate::moment::{SECOND, timestamp};
@@ -17,7 +18,8 @@ pub(super) struct Folded {
     reports: Vec<u32>,
     /// In which of these spans each host reported, as bits.
     hosts: HashMap<u32, Vec<u64>>,
-    newest: Option<i64>,
+    /// When the newest report of each log was accepted that is in the index.
+    newest: HashMap<u64, i64>,
 }
 
 impl Folded {
@@ -26,7 +28,7 @@ impl Folded {
             first: spans.from - (spans.start(1) - spans.from).max(1),
             reports: vec![0; spans.count + 1],
             hosts: HashMap::new(),
-            newest: None,
+            newest: HashMap::new(),
             spans,
         }
     }
@@ -36,15 +38,19 @@ impl Folded {
         self.first
     }
 
-    /// When the newest report that was added was accepted.
-    pub(super) fn newest(&self) -> Option<i64> {
-        self.newest
+    /// When the newest report of this log was accepted that is in the rows that were added.
+    pub(super) fn newest(&self, log: u64) -> Option<i64> {
+        self.newest.get(&log).copied()
     }
 
     /// Adds a row of the index.
     pub(super) fn add(&mut self, row: &IndexRow) {
+        let log = log_of(&row.object);
         for block in &row.blocks {
-            self.newest = self.newest.max(Some(block.last_unix_nanos));
+            if let Some(log) = log {
+                let newest = self.newest.entry(log).or_insert(block.last_unix_nanos);
+                *newest = block.last_unix_nanos.max(*newest);
+            }
             let spans = self.count(block);
             for place in &block.probes {
                 let Some(&host) = row.probes.get(*place as usize) else {
@@ -151,7 +157,7 @@ mod tests {
 
     fn row(first: i64, per_second: &[u32], hosts: &[u32]) -> IndexRow {
         IndexRow {
-            object: "o".to_owned(),
+            object: "reports/000000000000000a-1-0000-00000000.weft".to_owned(),
             probes: hosts.to_vec(),
             blocks: vec![BlockRef {
                 first_unix_nanos: first,
@@ -178,7 +184,8 @@ mod tests {
         folded.add(&row(101 * SECOND + 5, &[2, 0, 1], &[7, 8]));
         folded.add(&row(135 * SECOND, &[4], &[8, 9, 10]));
         folded.add_report(141 * SECOND, 8);
-        assert_eq!(folded.newest(), Some(135 * SECOND));
+        assert_eq!(folded.newest(10), Some(135 * SECOND));
+        assert_eq!(folded.newest(11), None);
         let expected = ["3/2+0-0", "0/0+0-0", "0/0+0-0", "4/3+2-1", "1/1+0-2"];
         assert_eq!(said(folded), expected);
     }
