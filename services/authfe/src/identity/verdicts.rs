@@ -36,6 +36,9 @@ const TIMEOUT_WHEN_AWAY: Duration = Duration::from_millis(300);
 /// How long users counts as away without being asked again.
 const AWAY: Duration = Duration::from_millis(500);
 
+/// How often users is asked again because something was revoked while it answered.
+const TRIES: usize = 8;
+
 /// What callers may go on doing while nobody can say whether they still may.
 const SAFE: [Permission; 3] = [
     Permission::View,
@@ -54,7 +57,7 @@ struct Inner {
     outage: Duration,
     /// By a digest of organisation and credential: a core dump shows no token.
     slots: Cache<[u8; 32], Arc<Slot>>,
-    /// Counts revocations: what users said before one and arrived after it is not remembered.
+    /// Counts revocations: what users said before one and arrived after it is not believed.
     epoch: AtomicU64,
     away_since: Mutex<Option<Instant>>,
     outcomes: IntCounterVec,
@@ -149,11 +152,16 @@ impl Verdicts {
         }
     }
 
-    /// Forgets everything: something may have been missed.
+    /// Believes nothing any more without asking: something may have been missed. Whose streams are whose is still known, so
+    /// that a revocation that comes later ends them.
     pub(crate) fn reset(&self) {
         self.0.epoch.fetch_add(1, Ordering::AcqRel);
         for (_, slot) in &self.0.slots {
-            slot.remembered().verdict = None;
+            let mut remembered = slot.remembered();
+            match &mut remembered.verdict {
+                Some((Verdict::Known(_, fresh_for), _)) => *fresh_for = Duration::ZERO,
+                _ => remembered.verdict = None,
+            }
         }
     }
 }
@@ -185,40 +193,46 @@ impl Inner {
         org: &str,
         credential: Credential,
     ) -> Result<Believed, Status> {
-        let epoch = self.epoch.load(Ordering::Acquire);
-        let mut request = tonic::Request::new(pb::AuthenticateRequest {
-            credential: Some(credential),
-            org_id: org.to_owned(),
-        });
-        request.set_timeout(self.timeout());
-        let (verdict, result) = match self.users.clone().authenticate(request).await {
-            Ok(answer) => {
-                let known = Arc::new(answer.into_inner());
-                let ended = slot.remembered().ended.clone();
-                let believed = believe(&known, ended);
-                self.count("asked");
-                (
-                    Verdict::Known(known.clone(), self.fresh_for(&known)),
-                    Ok(believed),
-                )
+        for _ in 0..TRIES {
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let mut request = tonic::Request::new(pb::AuthenticateRequest {
+                credential: Some(credential.clone()),
+                org_id: org.to_owned(),
+            });
+            request.set_timeout(self.timeout());
+            let verdict = match self.users.clone().authenticate(request).await {
+                Ok(answer) => {
+                    let known = Arc::new(answer.into_inner());
+                    let fresh_for = self.fresh_for(&known);
+                    Verdict::Known(known, fresh_for)
+                }
+                Err(status) if is_refusal(&status) => Verdict::Refused(status),
+                Err(status) => {
+                    tracing::warn!(code = ?status.code(), "users cannot say who a caller is");
+                    self.set_away(true);
+                    return self.last(slot);
+                }
+            };
+            self.set_away(false);
+            let mut remembered = slot.remembered();
+            // Under the lock that a revocation takes, so that it comes either before this check or after the change. What
+            // was said before one came may be what it takes back.
+            if self.epoch.load(Ordering::Acquire) == epoch {
+                remembered.verdict = Some((verdict.clone(), Instant::now()));
+                return match verdict {
+                    Verdict::Known(known, _) => {
+                        self.count("asked");
+                        Ok(believe(&known, remembered.ended.clone()))
+                    }
+                    Verdict::Refused(status) => {
+                        self.count("refused");
+                        Err(status)
+                    }
+                };
             }
-            Err(status) if is_refusal(&status) => {
-                self.count("refused");
-                (Verdict::Refused(status.clone()), Err(status))
-            }
-            Err(status) => {
-                tracing::warn!(code = ?status.code(), "users cannot say who a caller is");
-                self.set_away(true);
-                return self.last(slot);
-            }
-        };
-        self.set_away(false);
-        let mut remembered = slot.remembered();
-        // Under the lock that a revocation takes, so that it comes either before this check or after the change.
-        if self.epoch.load(Ordering::Acquire) == epoch {
-            remembered.verdict = Some((verdict, Instant::now()));
         }
-        result
+        self.count("unavailable");
+        Err(unavailable())
     }
 
     /// What users said last, while it is away. Never 401: a probe would give up, and a person be asked to sign in.
@@ -232,9 +246,7 @@ impl Inner {
             return Ok(suspend(believe(known, remembered.ended.clone())));
         }
         self.count("unavailable");
-        Err(Status::unavailable(
-            "who you are cannot be checked right now; try again later",
-        ))
+        Err(unavailable())
     }
 
     /// How long the credential lasts; none if it has no end.
@@ -280,6 +292,10 @@ impl Slot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unavailable() -> Status {
+    Status::unavailable("who you are cannot be checked right now; try again later")
 }
 
 /// Whether users answered and said no. Everything else is an outage.

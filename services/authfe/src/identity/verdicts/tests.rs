@@ -37,6 +37,7 @@ impl Fake {
                 fake.asked.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 let answer = fake.answer.lock().expect("a lock").clone();
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 Ok(response(answer))
             }
         }));
@@ -170,18 +171,35 @@ async fn revocation_ends_what_it_concerns_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_that_a_revocation_overtook_is_not_remembered() {
+async fn answer_that_a_revocation_overtook_is_not_believed() {
     let fake = Fake::new();
     let verdicts = fake.verdicts();
     let asking = verdicts.of("", token("a"));
     let revoking = async {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Users has read the store by now, and its answer is on its way.
+        tokio::time::sleep(Duration::from_millis(15)).await;
         verdicts.revoke(&pb::Revocation::default());
+        fake.say(Err(Status::unauthenticated("no")));
     };
     let (asked, ()) = tokio::join!(asking, revoking);
-    assert!(asked.is_ok());
-    fake.say(Err(Status::unauthenticated("no")));
-    assert_eq!(code(&verdicts).await, Code::Unauthenticated);
+    assert_eq!(
+        asked.err().map(|status| status.code()),
+        Some(Code::Unauthenticated)
+    );
+    assert_eq!(fake.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_opened_before_a_reset_still_ends_with_a_revocation() {
+    let fake = Fake::new();
+    let verdicts = fake.verdicts();
+    let opened = verdicts.of("", token("a")).await.expect("known");
+    verdicts.reset();
+    assert!(!opened.ended.is_cancelled());
+    assert_eq!((code(&verdicts).await, fake.asked()), (Code::Ok, 2));
+    verdicts.reset();
+    verdicts.revoke(&pb::Revocation::default());
+    assert!(opened.ended.is_cancelled());
 }
 
 #[tokio::test(start_paused = true)]
