@@ -27,6 +27,7 @@ async fn help_is_as_written_down() -> anyhow::Result<()> {
         "admin member set",
         "admin token",
         "admin token create",
+        "admin audit",
     ] {
         let mut weft = Command::new(tests::binary()?);
         weft.args(command.split_whitespace()).arg("--help");

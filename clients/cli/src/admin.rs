@@ -1,5 +1,6 @@
 //! `weft admin`.
 
+mod audit;
 mod member;
 mod org;
 mod show;
@@ -70,6 +71,9 @@ enum Command {
     /// Tokens: what probes, scripts and people identify themselves with
     #[command(subcommand)]
     Token(token::Token),
+    /// The audit log: who changed what
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 /// Calls users as an operator.
@@ -113,6 +117,7 @@ pub async fn run(args: Admin) -> anyhow::Result<()> {
         Command::Org(command) => org::run(command, &operator).await,
         Command::Member(command) => member::run(command, &operator).await,
         Command::Token(command) => token::run(command, &operator).await,
+        Command::Audit(command) => audit::run(command, &operator).await,
     };
     let shown = shown.map_err(|error| explain(error, &args.users))?;
     print(&shown, args.json);

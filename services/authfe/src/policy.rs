@@ -78,6 +78,7 @@ const RPCS: [(&str, &[(&str, Rule)]); 7] = [
         "users.v1.OperatorService",
         &[
             ("AddOrganisation", Rule::Internal),
+            ("CheckAudit", Rule::Internal),
             ("FindOrganisations", Rule::Internal),
             ("RefuseOrganisation", Rule::Internal),
             ("RemoveOrganisation", Rule::Internal),
@@ -94,6 +95,7 @@ const RPCS: [(&str, &[(&str, Rule)]); 7] = [
             ("CreateToken", Rule::Known),
             ("DeleteOrganisation", Rule::Any(&[Admin])),
             ("GetCurrentUser", Rule::Known),
+            ("ListAuditEvents", Rule::Any(&[Admin])),
             ("ListInvitations", Rule::Any(&[Admin])),
             ("ListMembers", Rule::Any(&[View, Admin])),
             ("ListOrganisations", Rule::Known),

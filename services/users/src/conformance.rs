@@ -2,6 +2,7 @@
 //! real server. They expect a store that nobody else uses.
 
 mod accounts;
+mod audit;
 mod credentials;
 
 use crate::Store;
@@ -16,12 +17,15 @@ pub async fn conformance(store: &Store) {
     credentials::rotation(store).await;
     credentials::personal(store).await;
     credentials::revocations(store).await;
+    audit::changes(store).await;
+    audit::tampering(store).await;
 }
 
 /// Many at once, by several handles of the same database: one wins each race, nobody fails otherwise.
 pub async fn races(stores: &[Store]) {
     accounts::races(stores).await;
     credentials::races(stores).await;
+    audit::unbroken(&stores[0]).await;
 }
 
 /// Whether calls are answered.

@@ -7,7 +7,7 @@ use proto::users::v1 as pb;
 
 use crate::permissions::Permissions;
 use crate::store::Revocation;
-use crate::store::entity::{invitations, members, organisations, tokens, users};
+use crate::store::entity::{audit, invitations, members, organisations, tokens, users};
 
 /// Milliseconds since the Unix epoch as a date.
 pub(crate) fn timestamp(millis: i64) -> Timestamp {
@@ -82,6 +82,20 @@ impl From<tokens::Model> for pb::Token {
             expires_at: token.expires_at.map(timestamp),
             user_id: token.user_id.unwrap_or_default(),
             created_by: token.created_by,
+        }
+    }
+}
+
+impl From<audit::Model> for pb::AuditEvent {
+    fn from(event: audit::Model) -> Self {
+        pb::AuditEvent {
+            position: event.position.unsigned_abs(),
+            at: Some(timestamp(event.at)),
+            org_id: event.org_id,
+            actor: event.actor,
+            action: event.action,
+            target: event.target,
+            detail: event.detail,
         }
     }
 }

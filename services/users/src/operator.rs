@@ -45,7 +45,11 @@ impl OperatorService for Operator {
             created_by: caller.subject,
             admin: None,
         };
-        let added = self.store.add_organisation(&new).await?;
+        let added = self
+            .store
+            .by(&new.created_by)
+            .add_organisation(&new)
+            .await?;
         Ok(Response::new(pb::AddOrganisationResponse {
             organisation: Some(added.into()),
         }))
@@ -79,7 +83,7 @@ impl OperatorService for Operator {
         &self,
         request: Request<pb::RefuseOrganisationRequest>,
     ) -> Result<Response<pb::RefuseOrganisationResponse>, Status> {
-        Caller::of(&request, Permission::Operate)?;
+        let caller = Caller::of(&request, Permission::Operate)?;
         let request = request.into_inner();
         let pb::Refusal {
             access,
@@ -89,6 +93,7 @@ impl OperatorService for Operator {
         let (id, reason) = (names::org_id(&request.org_id)?, names::reason(&reason)?);
         let changed = self
             .store
+            .by(&caller.subject)
             .refuse_organisation(&id, access, upload, &reason)
             .await?;
         Ok(Response::new(pb::RefuseOrganisationResponse {
@@ -100,9 +105,12 @@ impl OperatorService for Operator {
         &self,
         request: Request<pb::RemoveOrganisationRequest>,
     ) -> Result<Response<pb::RemoveOrganisationResponse>, Status> {
-        Caller::of(&request, Permission::Operate)?;
+        let caller = Caller::of(&request, Permission::Operate)?;
         let id = names::org_id(&request.into_inner().org_id)?;
-        self.store.remove_organisation(&id).await?;
+        self.store
+            .by(&caller.subject)
+            .remove_organisation(&id)
+            .await?;
         Ok(Response::new(pb::RemoveOrganisationResponse {}))
     }
 
@@ -110,11 +118,27 @@ impl OperatorService for Operator {
         &self,
         request: Request<pb::RestoreOrganisationRequest>,
     ) -> Result<Response<pb::RestoreOrganisationResponse>, Status> {
-        Caller::of(&request, Permission::Operate)?;
+        let caller = Caller::of(&request, Permission::Operate)?;
         let id = names::org_id(&request.into_inner().org_id)?;
-        let restored = self.store.restore_organisation(&id).await?;
+        let restored = self
+            .store
+            .by(&caller.subject)
+            .restore_organisation(&id)
+            .await?;
         Ok(Response::new(pb::RestoreOrganisationResponse {
             organisation: Some(restored.into()),
+        }))
+    }
+
+    async fn check_audit(
+        &self,
+        request: Request<pb::CheckAuditRequest>,
+    ) -> Result<Response<pb::CheckAuditResponse>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let checked = self.store.check_audit().await?;
+        Ok(Response::new(pb::CheckAuditResponse {
+            sound: checked.sound,
+            broken: checked.broken.map(i64::unsigned_abs),
         }))
     }
 }

@@ -155,7 +155,11 @@ impl UsersService for Users {
             created_by: user.id.clone(),
             admin: Some(user.id),
         };
-        let added = self.store.add_organisation(&new).await?;
+        let added = self
+            .store
+            .by(&new.created_by)
+            .add_organisation(&new)
+            .await?;
         Ok(Response::new(pb::CreateOrganisationResponse {
             organisation: Some(added.into()),
         }))
@@ -176,8 +180,32 @@ impl UsersService for Users {
                 "this machine's organisation stays",
             ));
         }
-        self.store.remove_organisation(&caller.org_id).await?;
+        self.store
+            .by(&caller.subject)
+            .remove_organisation(&caller.org_id)
+            .await?;
         Ok(Response::new(pb::DeleteOrganisationResponse {}))
+    }
+
+    async fn list_audit_events(
+        &self,
+        request: Request<pb::ListAuditEventsRequest>,
+    ) -> Result<Response<pb::ListAuditEventsResponse>, Status> {
+        let caller = Caller::of(&request, Permission::Admin)?;
+        let pb::ListAuditEventsRequest { before, page_size } = request.into_inner();
+        let most = match page_size {
+            0 => 100,
+            size if size <= 1000 => size,
+            _ => return Err(Status::invalid_argument("a page has at most 1,000 events")),
+        };
+        let before = before.map(|before| i64::try_from(before).unwrap_or(i64::MAX));
+        let found = self
+            .store
+            .audit(&caller.org_id, before, most.into())
+            .await?;
+        Ok(Response::new(pb::ListAuditEventsResponse {
+            events: found.into_iter().map(Into::into).collect(),
+        }))
     }
 
     async fn list_members(

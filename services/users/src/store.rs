@@ -1,5 +1,6 @@
 //! Where accounts are kept, by URL.
 
+mod audit;
 pub(crate) mod entity;
 mod invitations;
 mod members;
@@ -30,6 +31,7 @@ pub(crate) use tokens::{Known, NewToken, minute};
 
 use crate::calls::Calls;
 use crate::{Error, OpenError};
+use audit::Change;
 use entity::organisations as organisation;
 use migration::Migrator;
 
@@ -45,6 +47,8 @@ pub struct Store {
     calls: Calls,
     /// Whether the schema is known to be there.
     ready: Arc<AtomicBool>,
+    /// Who acts, for the audit log.
+    actor: Arc<str>,
     /// Something was revoked by this process.
     revoked: Arc<Notify>,
 }
@@ -60,6 +64,7 @@ impl Store {
             db: open::connect(url).await?,
             calls: Calls::register(rt)?,
             ready: Arc::default(),
+            actor: "weft".into(),
             revoked: Arc::default(),
         };
         match store.migrate().await {
@@ -101,10 +106,23 @@ impl Store {
         });
     }
 
+    /// The same store, used by somebody.
+    pub(crate) fn by(&self, actor: &str) -> Store {
+        Store {
+            actor: actor.into(),
+            ..self.clone()
+        }
+    }
+
     /// The connections, once the schema is there.
     fn read(&self) -> Result<&DatabaseConnection, Error> {
         let ready = self.ready.load(Ordering::Acquire);
         ready.then_some(&self.db).ok_or(Error::NotReady)
+    }
+
+    /// For tests of what others may do to it.
+    pub(crate) fn connections(&self) -> &DatabaseConnection {
+        &self.db
     }
 
     /// A transaction that may write.
@@ -147,6 +165,7 @@ pub async fn migrate(url: &Url, rt: &Runtime) -> Result<Vec<String>, OpenError> 
         db: open::connect(url).await?,
         calls: Calls::register(rt)?,
         ready: Arc::default(),
+        actor: "weft".into(),
         revoked: Arc::default(),
     };
     Ok(store.migrate().await?)

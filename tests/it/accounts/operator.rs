@@ -140,6 +140,22 @@ async fn deletion(weft: &Sandbox) -> anyhow::Result<()> {
     let all = admin(weft, "org list --deleted").await?;
     ensure!(all.to_string().contains("brisk-loom"), "{all}");
     admin(weft, "org restore brisk-loom").await?;
+    let events = admin(weft, "audit list brisk-loom --limit 2").await?;
+    let actions = (
+        &events[0]["action"],
+        &events[1]["action"],
+        &events[1]["actor"],
+    );
+    ensure!(
+        actions.0 == "organisation.restore" && actions.1 == "organisation.remove",
+        "{events}"
+    );
+    ensure!(actions.2 == "operator", "{events}");
+    let checked = admin(weft, "audit check").await?;
+    ensure!(
+        checked["sound"].as_u64().is_some_and(|sound| sound > 10),
+        "{checked}"
+    );
     until(200).await.context("restored ones do again")?;
     Ok(())
 }

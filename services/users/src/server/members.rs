@@ -38,6 +38,7 @@ pub(super) async fn set(
     // An operator vouches for the address; others' word is not enough to make somebody a member.
     let invite = (!caller.may(Permission::Operate)).then_some(caller.subject.as_str());
     let set = store
+        .by(&caller.subject)
         .set_member(&caller.org_id, &email, role, invite)
         .await?;
     Ok(Response::new(match set {
@@ -61,7 +62,10 @@ pub(super) async fn remove(
     if caller.subject != user_id {
         caller.require(Permission::Admin)?;
     }
-    store.remove_member(&caller.org_id, &user_id).await?;
+    store
+        .by(&caller.subject)
+        .remove_member(&caller.org_id, &user_id)
+        .await?;
     Ok(Response::new(pb::RemoveMemberResponse {}))
 }
 
@@ -82,7 +86,10 @@ pub(super) async fn revoke_invitation(
 ) -> Result<Response<pb::RevokeInvitationResponse>, Status> {
     let caller = Caller::of(&request, Permission::Admin)?;
     let id = request.into_inner().invitation_id;
-    store.revoke_invitation(&caller.org_id, &id).await?;
+    store
+        .by(&caller.subject)
+        .revoke_invitation(&caller.org_id, &id)
+        .await?;
     Ok(Response::new(pb::RevokeInvitationResponse {}))
 }
 
@@ -109,6 +116,7 @@ pub(super) async fn answer(
         accept,
     } = request.into_inner();
     let member = store
+        .by(&caller.subject)
         .answer_invitation(&user, &invitation_id, accept)
         .await?;
     Ok(Response::new(pb::AnswerInvitationResponse {

@@ -39,7 +39,7 @@ pub(super) async fn create(
         created_by: caller.subject,
         org_id: caller.org_id,
     };
-    let (token, secret) = store.add_token(new).await?;
+    let (token, secret) = store.by(&new.created_by.clone()).add_token(new).await?;
     Ok(Response::new(pb::CreateTokenResponse {
         token: Some(token.into()),
         secret: secret.reveal().to_owned(),
@@ -122,7 +122,10 @@ pub(super) async fn rotate(
         return Err(Error::Denied("nobody gets what they do not have; revoke it instead").into());
     }
     let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
-    let (token, secret) = store.rotate_token(&old, overlap, &caller.subject).await?;
+    let (token, secret) = store
+        .by(&caller.subject)
+        .rotate_token(&old, overlap, &caller.subject)
+        .await?;
     Ok(Response::new(pb::RotateTokenResponse {
         token: Some(token.into()),
         secret: secret.reveal().to_owned(),
@@ -135,6 +138,9 @@ pub(super) async fn revoke(
 ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
     let caller = any_caller(&request)?;
     let token = changeable(store, &caller, &request.into_inner().token_id).await?;
-    store.revoke_token(&token.org_id, &token.id).await?;
+    store
+        .by(&caller.subject)
+        .revoke_token(&token.org_id, &token.id)
+        .await?;
     Ok(Response::new(pb::RevokeTokenResponse {}))
 }

@@ -5,7 +5,7 @@ use sea_orm::{
 
 use super::entity::{invitations, members, users};
 use super::members::add;
-use super::{Store, lock_organisation};
+use super::{Change, Store, lock_organisation};
 use crate::permissions::Role;
 use crate::{Error, names};
 
@@ -88,15 +88,24 @@ impl Store {
 
     pub(crate) async fn revoke_invitation(&self, org_id: &str, id: &str) -> Result<(), Error> {
         let revoked = async {
+            let transaction = self.write().await?;
             let deleted = invitations::Entity::delete_many()
                 .filter(invitations::Column::OrgId.eq(org_id))
                 .filter(invitations::Column::Id.eq(id))
-                .exec(self.read()?)
+                .exec(&transaction)
                 .await?;
-            match deleted.rows_affected {
-                0 => Err(Error::NotFound("invitation")),
-                _ => Ok(()),
+            if deleted.rows_affected == 0 {
+                return Err(Error::NotFound("invitation"));
             }
+            let change = Change {
+                org_id,
+                action: "invitation.revoke",
+                target: id,
+                detail: "",
+            };
+            self.note(&transaction, change).await?;
+            transaction.commit().await?;
+            Ok(())
         };
         self.calls.run("revoke_invitation", revoked).await
     }
@@ -129,6 +138,17 @@ impl Store {
                     Some(add(&transaction, &found.org_id, &user.id, found.role(), now).await?)
                 }
             };
+            let change = Change {
+                org_id: &found.org_id,
+                action: if accept {
+                    "invitation.accept"
+                } else {
+                    "invitation.decline"
+                },
+                target: id,
+                detail: &found.email,
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             Ok(member)
         };

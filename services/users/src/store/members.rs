@@ -5,7 +5,7 @@ use sea_orm::{
 
 use super::entity::{invitations, members, users};
 use super::revocations::revoke;
-use super::{Revocation, Store, lock_organisation, users as accounts};
+use super::{Change, Revocation, Store, lock_organisation, users as accounts};
 use crate::Error;
 use crate::permissions::Role;
 
@@ -87,6 +87,17 @@ impl Store {
                     Membership::Member(member, user)
                 }
             };
+            let action = match &set {
+                Membership::Member(..) => "member.set",
+                Membership::Invited(_) => "member.invite",
+            };
+            let change = Change {
+                org_id,
+                action,
+                target: email,
+                detail: &format!("{role:?}"),
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(set)
@@ -136,6 +147,13 @@ impl Store {
                 &[Revocation::member(org_id, user_id)],
             )
             .await?;
+            let change = Change {
+                org_id,
+                action: "member.remove",
+                target: user_id,
+                detail: "",
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(())

@@ -9,10 +9,16 @@ pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Step {
-            name: "m0001_accounts",
-            statements: include_str!("m0001_accounts.sql"),
-        })]
+        vec![
+            Box::new(Step {
+                name: "m0001_accounts",
+                statements: include_str!("m0001_accounts.sql"),
+            }),
+            Box::new(Step {
+                name: "m0002_audit",
+                statements: include_str!("m0002_audit.sql"),
+            }),
+        ]
     }
 }
 

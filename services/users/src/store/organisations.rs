@@ -5,7 +5,7 @@ use sea_orm::{
 
 use super::entity::{members, organisations};
 use super::revocations::revoke;
-use super::{Revocation, Store, lock_organisation};
+use super::{Change, Revocation, Store, lock_organisation};
 use crate::permissions::Role;
 use crate::{Error, names};
 
@@ -81,6 +81,13 @@ impl Store {
                 .exec_without_returning(&transaction)
                 .await?;
         }
+        let change = Change {
+            org_id: id,
+            action: "organisation.add",
+            target: id,
+            detail: new.admin.as_deref().unwrap_or(""),
+        };
+        self.note(&transaction, change).await?;
         transaction.commit().await?;
         Ok(model)
     }
@@ -156,6 +163,13 @@ impl Store {
             row.refusal_reason = Set(reason.to_owned());
             let model = row.update(&transaction).await?;
             revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
+            let change = Change {
+                org_id: id,
+                action: "organisation.refuse",
+                target: id,
+                detail: &format!("access={access} upload={upload} reason={reason}"),
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(model)
@@ -172,6 +186,13 @@ impl Store {
             row.deleted_at = Set(Some(self.now()));
             row.update(&transaction).await?;
             revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
+            let change = Change {
+                org_id: id,
+                action: "organisation.remove",
+                target: id,
+                detail: "",
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(())
@@ -197,6 +218,13 @@ impl Store {
             row.deleted_at = Set(None);
             let model = row.update(&transaction).await?;
             revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
+            let change = Change {
+                org_id: id,
+                action: "organisation.restore",
+                target: id,
+                detail: "",
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(model)

@@ -6,7 +6,7 @@ use sea_orm::{
 
 use super::entity::{members, organisations, tokens};
 use super::revocations::revoke;
-use super::{Revocation, Store, lock_organisation};
+use super::{Change, Revocation, Store, lock_organisation};
 use crate::permissions::Permissions;
 use crate::secret::{Digested, Kind, Secret};
 use crate::{Error, names};
@@ -48,6 +48,9 @@ impl Store {
                 ));
             }
             let added = self.insert(&transaction, new).await?;
+            let (token, _) = &added;
+            self.note(&transaction, change("token.create", token))
+                .await?;
             transaction.commit().await?;
             Ok(added)
         };
@@ -145,6 +148,8 @@ impl Store {
             row.expires_at = Set(Some(end));
             row.update(&transaction).await?;
             revoke(&transaction, now, &[Revocation::token(&id)]).await?;
+            self.note(&transaction, change("token.rotate", &rotated.0))
+                .await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(rotated)
@@ -167,6 +172,13 @@ impl Store {
                 return Err(Error::NotFound("token"));
             }
             revoke(&transaction, now, &[Revocation::token(id)]).await?;
+            let change = Change {
+                org_id,
+                action: "token.revoke",
+                target: id,
+                detail: "",
+            };
+            self.note(&transaction, change).await?;
             transaction.commit().await?;
             self.revoked.notify_waiters();
             Ok(())
@@ -236,6 +248,15 @@ impl Store {
             Ok(())
         };
         self.calls.run("used", used).await
+    }
+}
+
+fn change<'a>(action: &'static str, token: &'a tokens::Model) -> Change<'a> {
+    Change {
+        org_id: &token.org_id,
+        action,
+        target: &token.id,
+        detail: &token.name,
     }
 }
 

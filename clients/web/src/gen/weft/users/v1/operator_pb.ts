@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/operator.proto.
  */
 export const file_weft_users_v1_operator: GenFile = /*@__PURE__*/
-  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbjKfBAoPT3BlcmF0b3JTZXJ2aWNlEmAKD0FkZE9yZ2FuaXNhdGlvbhIlLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVxdWVzdBomLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USZgoRRmluZE9yZ2FuaXNhdGlvbnMSJy53ZWZ0LnVzZXJzLnYxLkZpbmRPcmdhbmlzYXRpb25zUmVxdWVzdBooLndlZnQudXNlcnMudjEuRmluZE9yZ2FuaXNhdGlvbnNSZXNwb25zZRJpChJSZWZ1c2VPcmdhbmlzYXRpb24SKC53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmkKElJlbW92ZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2USbAoTUmVzdG9yZU9yZ2FuaXNhdGlvbhIpLndlZnQudXNlcnMudjEuUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QaKi53ZWZ0LnVzZXJzLnYxLlJlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZWIGcHJvdG8z", [file_weft_users_v1_users]);
+  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiITChFDaGVja0F1ZGl0UmVxdWVzdCJDChJDaGVja0F1ZGl0UmVzcG9uc2USDQoFc291bmQYASABKAQSEwoGYnJva2VuGAIgASgESACIAQFCCQoHX2Jyb2tlbjLyBAoPT3BlcmF0b3JTZXJ2aWNlEmAKD0FkZE9yZ2FuaXNhdGlvbhIlLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVxdWVzdBomLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USZgoRRmluZE9yZ2FuaXNhdGlvbnMSJy53ZWZ0LnVzZXJzLnYxLkZpbmRPcmdhbmlzYXRpb25zUmVxdWVzdBooLndlZnQudXNlcnMudjEuRmluZE9yZ2FuaXNhdGlvbnNSZXNwb25zZRJpChJSZWZ1c2VPcmdhbmlzYXRpb24SKC53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmkKElJlbW92ZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2USbAoTUmVzdG9yZU9yZ2FuaXNhdGlvbhIpLndlZnQudXNlcnMudjEuUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QaKi53ZWZ0LnVzZXJzLnYxLlJlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRJRCgpDaGVja0F1ZGl0EiAud2VmdC51c2Vycy52MS5DaGVja0F1ZGl0UmVxdWVzdBohLndlZnQudXNlcnMudjEuQ2hlY2tBdWRpdFJlc3BvbnNlYgZwcm90bzM", [file_weft_users_v1_users]);
 
 /**
  * @generated from message weft.users.v1.AddOrganisationRequest
@@ -227,6 +227,45 @@ export const RestoreOrganisationResponseSchema: GenMessage<RestoreOrganisationRe
   messageDesc(file_weft_users_v1_operator, 9);
 
 /**
+ * @generated from message weft.users.v1.CheckAuditRequest
+ */
+export type CheckAuditRequest = Message<"weft.users.v1.CheckAuditRequest"> & {
+};
+
+/**
+ * Describes the message weft.users.v1.CheckAuditRequest.
+ * Use `create(CheckAuditRequestSchema)` to create a new message.
+ */
+export const CheckAuditRequestSchema: GenMessage<CheckAuditRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 10);
+
+/**
+ * @generated from message weft.users.v1.CheckAuditResponse
+ */
+export type CheckAuditResponse = Message<"weft.users.v1.CheckAuditResponse"> & {
+  /**
+   * Events from the first on that are as they were written.
+   *
+   * @generated from field: uint64 sound = 1;
+   */
+  sound: bigint;
+
+  /**
+   * The position of the first that is not, or is missing; absent if all are sound.
+   *
+   * @generated from field: optional uint64 broken = 2;
+   */
+  broken?: bigint | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.CheckAuditResponse.
+ * Use `create(CheckAuditResponseSchema)` to create a new message.
+ */
+export const CheckAuditResponseSchema: GenMessage<CheckAuditResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 11);
+
+/**
  * What only operators do, that is whoever holds the deployment's key. It is not served on the public port, and every RPC
  * needs PERMISSION_OPERATE. What an admin does in an organisation an operator does there with UsersService.
  *
@@ -283,6 +322,16 @@ export const OperatorService: GenService<{
     methodKind: "unary";
     input: typeof RestoreOrganisationRequestSchema;
     output: typeof RestoreOrganisationResponseSchema;
+  },
+  /**
+   * Follows the audit log from its first event to its last: each holds a digest of itself and the one before.
+   *
+   * @generated from rpc weft.users.v1.OperatorService.CheckAudit
+   */
+  checkAudit: {
+    methodKind: "unary";
+    input: typeof CheckAuditRequestSchema;
+    output: typeof CheckAuditResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_weft_users_v1_operator, 0);

@@ -1,0 +1,85 @@
+use anyhow::bail;
+use clap::Subcommand;
+use proto::users::v1 as pb;
+use proto::users::v1::operator_service_client::OperatorServiceClient;
+use proto::users::v1::users_service_client::UsersServiceClient;
+use serde_json::json;
+
+use super::show::{Shown, date};
+use super::{Operator, array};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Audit {
+    /// List what was changed in an organisation, newest first
+    List {
+        org: String,
+        /// Changes before this one
+        #[arg(long)]
+        before: Option<u64>,
+        /// At most so many, up to 1000
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Check that nothing in the log was changed, taken out or put in
+    Check,
+}
+
+pub(super) async fn run(command: Audit, operator: &Operator) -> anyhow::Result<Shown> {
+    match command {
+        Audit::List { org, before, limit } => {
+            let message = pb::ListAuditEventsRequest {
+                before,
+                page_size: limit,
+            };
+            let mut client = UsersServiceClient::new(operator.channel.clone());
+            let answer = client
+                .list_audit_events(operator.request(&org, message))
+                .await?;
+            Ok(table(&answer.into_inner().events))
+        }
+        Audit::Check => {
+            let request = operator.request("", pb::CheckAuditRequest {});
+            let mut client = OperatorServiceClient::new(operator.channel.clone());
+            let checked = client.check_audit(request).await?.into_inner();
+            let sound = checked.sound;
+            if let Some(broken) = checked.broken {
+                bail!(
+                    "the audit log is broken at position {broken}; the {sound} before it are sound"
+                );
+            }
+            let mut shown = Shown::done(format!("all {sound} changes are as they were written"));
+            shown.json = json!({ "sound": sound });
+            Ok(shown)
+        }
+    }
+}
+
+fn table(events: &[pb::AuditEvent]) -> Shown {
+    let row = |event: &pb::AuditEvent| {
+        vec![
+            event.position.to_string(),
+            date(event.at.as_ref()),
+            event.actor.clone(),
+            event.action.clone(),
+            event.target.clone(),
+            event.detail.clone(),
+        ]
+    };
+    let json = array(events.iter().map(|event| {
+        json!({
+            "position": event.position,
+            "at": date(event.at.as_ref()),
+            "orgId": event.org_id,
+            "actor": event.actor,
+            "action": event.action,
+            "target": event.target,
+            "detail": event.detail,
+        })
+    }));
+    let rows: Vec<_> = events.iter().map(row).collect();
+    Shown::table(
+        &["POSITION", "AT", "ACTOR", "ACTION", "TARGET", "DETAIL"],
+        &rows,
+        json,
+    )
+}
