@@ -100,7 +100,7 @@ impl Plan {
         let mut flags = ["--admin-listen", "127.0.0.1:0", "--data-dir", &self.data].to_vec();
         flags.extend(collection);
         flags.extend(queries.map(|query| ["--query", query]).concat());
-        let users = self.start("users", &[]).await?;
+        let users = self.start("users", &["--data-dir", &self.data]).await?;
         let controls = self.start("controls", &[]).await?;
         let pipes = self.start("pipes", &[]).await?;
         flags.extend(["--users", &users.1, "--controls", &controls.1]);
