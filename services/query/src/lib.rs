@@ -11,7 +11,7 @@
 //! accepted before it was asked for: a read first learns from collection how far it must have come. A past moment is a
 //! tenant of its own that has the reports which were live then, so that all that is said of the present holds for it.
 //!
-//! **Invariant:** all rendering of a tenant happens under its lock, on blocking threads, and what leaves it holds no
+//! **Invariant:** all rendering of a tenant happens under its lock, on threads that give way to others, and what leaves it holds no
 //! number of its symbol table.
 
 mod announcements;
@@ -28,6 +28,7 @@ mod past;
 mod play;
 mod post;
 mod recent;
+mod renderers;
 mod scope;
 mod search;
 mod selection;
@@ -91,15 +92,26 @@ pub struct Peers {
     pub shortcuts: Shortcuts,
 }
 
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics are there already.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// Threads to render on.
+    #[error("cannot start threads to render on: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
 /// Starts the service.
 ///
 /// # Errors
-/// When its metrics are registered already.
+/// When its metrics are registered already, or threads cannot be started.
 pub fn start(
     config: Config,
     peers: Peers,
     rt: &Runtime,
-) -> Result<(QueryServiceServer<Query>, ScopeServiceServer<Scope>), prometheus::Error> {
+) -> Result<(QueryServiceServer<Query>, ScopeServiceServer<Scope>), StartError> {
     let tenants = tenants::Tenants::start(config, peers, rt)?;
     let query = QueryServiceServer::new(Query::new(tenants.clone(), rt));
     let scope = ScopeServiceServer::new(Scope::new(tenants));

@@ -19,6 +19,7 @@ use crate::Config;
 use crate::history::{History, Search};
 use crate::metrics::Metrics;
 use crate::moment::SECOND;
+use crate::renderers::Renderers;
 use crate::tenant::Tenant;
 use crate::turns::Turns;
 use assemble::assemble;
@@ -45,13 +46,20 @@ struct Inner {
     history: History,
     rt: Runtime,
     metrics: Metrics,
+    renderers: Renderers,
     shelf: Mutex<Shelf<Arc<Tenant>>>,
     flights: Arc<Flights<(String, i64), Arc<Tenant>>>,
     loads: Turns,
 }
 
 impl Past {
-    pub(crate) fn new(config: Config, history: History, rt: &Runtime, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        history: History,
+        rt: &Runtime,
+        metrics: Metrics,
+        renderers: Renderers,
+    ) -> Self {
         Past(Arc::new(Inner {
             shelf: Mutex::new(Shelf::new(config.past_bytes)),
             flights: Arc::default(),
@@ -60,6 +68,7 @@ impl Past {
             history,
             rt: rt.clone(),
             metrics,
+            renderers,
         }))
     }
 
@@ -103,7 +112,7 @@ impl Inner {
         let mut search = Search::new(&self.history, org, at).await?;
         let live = loop {
             let posts = search.choose().await?;
-            let assembled = assemble(&self.history.archive, at, posts).await?;
+            let assembled = assemble(&self.history.archive, &self.renderers, at, posts).await?;
             if assembled.damaged.is_empty() {
                 break assembled.live;
             }
@@ -112,7 +121,14 @@ impl Inner {
         let missing = search.missing;
         let complete = missing.is_empty();
         let bytes = size(&live);
-        let tenant = Arc::new(Tenant::past(org, at, live, missing, self.metrics.clone()));
+        let tenant = Arc::new(Tenant::past(
+            org,
+            at,
+            live,
+            missing,
+            self.metrics.clone(),
+            self.renderers.clone(),
+        ));
         timer.observe_duration();
         let until = (!settled || !complete).then(|| Instant::now() + UNSETTLED_FOR);
         let mut shelf = self.shelf();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use prometheus::IntGauge;
 use runtime::Clock;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
@@ -18,6 +19,7 @@ use crate::history::{Found, History};
 use crate::metrics::Metrics;
 use crate::moment::SECOND;
 use crate::post::Post;
+use crate::renderers::Renderers;
 use crate::tenant::Tenant;
 use crate::turns::Turn;
 
@@ -70,6 +72,7 @@ impl Player {
         history: History,
         score: Score,
         metrics: &Metrics,
+        renderers: Renderers,
         turn: Turn,
     ) -> Result<Player, Status> {
         metrics.players.inc();
@@ -79,7 +82,7 @@ impl Player {
         };
         let found = history.moment(&score.org, score.from).await?;
         let (metrics, rest) = (metrics.clone(), score.step / 2);
-        let tenant = Tenant::played(&score.org, score.from, found, metrics, rest);
+        let tenant = Tenant::played(&score.org, score.from, found, metrics, renderers, rest);
         let tenant = Arc::new(tenant);
         let stage = Stage {
             ahead: AHEAD.0,
@@ -141,7 +144,10 @@ impl Stage {
             fetched?;
             let due = self.posts.partition_point(|post| post.received <= next);
             let posts = self.posts.drain(..due).collect();
-            self.tenant.advance(next, posts, self.missing.clone());
+            let (tenant, missing) = (Arc::clone(&self.tenant), self.missing.clone());
+            // It waits for who reads.
+            let advanced = spawn_blocking(move || tenant.advance(next, posts, missing)).await;
+            advanced.map_err(|_| Status::internal("internal error"))?;
             shown = next;
         }
     }

@@ -19,7 +19,9 @@ use tonic::Status;
 use crate::hub::Hubs;
 use crate::metrics::Metrics;
 use crate::moment::Shows;
+use crate::post::Post;
 use crate::recent::Recent;
+use crate::renderers::Renderers;
 
 /// The state of a tenant and what is rendered of it.
 #[derive(Debug)]
@@ -27,6 +29,11 @@ pub(crate) struct Tenant {
     pub(crate) org: String,
     pub(crate) hubs: Hubs,
     state: Mutex<State>,
+    /// What came while `state` was busy, which it is for as long as something is rendered.
+    inbox: Mutex<Inbox>,
+    /// Whose turn it is to read, so that none of the renderers waits for another.
+    turn: Mutex<()>,
+    renderers: Renderers,
     /// Rises whenever there may be something new.
     arrived: watch::Sender<u64>,
     /// Rises when watchers shall see at once what is new.
@@ -45,9 +52,15 @@ pub(crate) struct Tenant {
 struct State {
     live: Live,
     view: Option<(View, Version)>,
-    recent: Recent,
     /// What is missing of a past moment, in words.
     missing: Vec<String>,
+}
+
+/// Reports that came.
+#[derive(Debug, Default)]
+struct Inbox {
+    recent: Recent,
+    posts: Vec<Post>,
 }
 
 /// Names a state of the merged report.
@@ -82,25 +95,34 @@ impl Tenant {
         org: &str,
         clock: Clock,
         metrics: Metrics,
+        renderers: Renderers,
         interval: Duration,
         collectors: usize,
     ) -> Self {
         Tenant {
             collectors: Mutex::new(vec![None; collectors]),
-            ..Tenant::new(org, Shows::Present(clock), metrics, interval)
+            ..Tenant::new(org, Shows::Present(clock), metrics, renderers, interval)
         }
     }
 
-    fn new(org: &str, shows: Shows, metrics: Metrics, interval: Duration) -> Self {
+    fn new(
+        org: &str,
+        shows: Shows,
+        metrics: Metrics,
+        renderers: Renderers,
+        interval: Duration,
+    ) -> Self {
         Tenant {
             org: org.to_owned(),
             hubs: Hubs::new(interval),
             state: Mutex::new(State {
                 live: Live::new(Limits::default(), LiveConfig::default()),
                 view: None,
-                recent: Recent::default(),
                 missing: Vec::new(),
             }),
+            inbox: Mutex::default(),
+            turn: Mutex::default(),
+            renderers,
             arrived: watch::Sender::new(0),
             urgent: watch::Sender::new(0),
             seen: watch::Sender::new(HashMap::new()),
@@ -122,7 +144,14 @@ impl Tenant {
         matches!(self.shows, Shows::Past(_))
     }
 
+    /// The state, with all that came so far.
     fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state_as_it_is();
+        state.take_in(&self.inbox);
+        state
+    }
+
+    fn state_as_it_is(&self) -> MutexGuard<'_, State> {
         // A panic midway leaves the memoised view in doubt, and nothing else.
         self.state.lock().unwrap_or_else(|poisoned| {
             let mut state = PoisonError::into_inner(poisoned);
@@ -142,7 +171,7 @@ impl Tenant {
         self.urgent.subscribe()
     }
 
-    /// Reads the tenant as it shall be shown, on a blocking thread.
+    /// Reads the tenant as it shall be shown, on one of the renderers.
     pub(crate) async fn read<R, F>(self: &Arc<Self>, f: F) -> Result<R, Status>
     where
         R: Send + 'static,
@@ -153,7 +182,9 @@ impl Tenant {
         let read = tokio::task::spawn_blocking(move || {
             let timer = tenant.metrics.render_seconds.start_timer();
             let missing = tenant.collectors_missing();
-            let result = tenant.lock().read(&tenant.shows, missing, f);
+            let _turn = tenant.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let read = || tenant.lock().read(&tenant.shows, missing, f);
+            let result = tenant.renderers.run(read);
             timer.observe_duration();
             result
         });

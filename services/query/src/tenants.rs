@@ -15,9 +15,10 @@ use crate::history::History;
 use crate::metrics::Metrics;
 use crate::past::Past;
 use crate::play::{Player, Score};
+use crate::renderers::Renderers;
 use crate::tenant::Tenant;
 use crate::turns::Turns;
-use crate::{Config, Peers, announcements};
+use crate::{Config, Peers, StartError, announcements};
 
 /// How often tenants that nobody reads are looked for.
 const FORGET: Duration = Duration::from_secs(5);
@@ -37,6 +38,7 @@ struct Inner {
     players: Turns,
     rt: Runtime,
     metrics: Metrics,
+    renderers: Renderers,
     followed: Mutex<HashMap<String, Followed>>,
 }
 
@@ -48,12 +50,9 @@ struct Followed {
 }
 
 impl Tenants {
-    pub(crate) fn start(
-        config: Config,
-        peers: Peers,
-        rt: &Runtime,
-    ) -> Result<Self, prometheus::Error> {
+    pub(crate) fn start(config: Config, peers: Peers, rt: &Runtime) -> Result<Self, StartError> {
         let metrics = Metrics::register(&rt.registry)?;
+        let renderers = Renderers::start()?;
         let collectors = Collectors {
             channels: peers.collection,
             key: rt.key.clone(),
@@ -62,7 +61,13 @@ impl Tenants {
             archive: peers.archive,
             collectors: collectors.clone(),
         };
-        let past = Past::new(config.clone(), history.clone(), rt, metrics.clone());
+        let past = Past::new(
+            config.clone(),
+            history.clone(),
+            rt,
+            metrics.clone(),
+            renderers.clone(),
+        );
         let tenants = Tenants(Arc::new(Inner {
             players: Turns::new(config.players, PLAYERS_PER_ORG),
             shortcuts: peers.shortcuts,
@@ -70,6 +75,7 @@ impl Tenants {
             history,
             past,
             metrics,
+            renderers,
             config,
             rt: rt.clone(),
             followed: Mutex::default(),
@@ -126,7 +132,15 @@ impl Tenants {
             step: step.max(inner.config.watch_interval),
             clock: inner.rt.clock,
         };
-        Player::start(inner.history.clone(), score, &inner.metrics, turn).await
+        let renderers = inner.renderers.clone();
+        Player::start(
+            inner.history.clone(),
+            score,
+            &inner.metrics,
+            renderers,
+            turn,
+        )
+        .await
     }
 
     /// The tenant now. Every report that collection had accepted before this call is in, or it says what is missing.
@@ -151,7 +165,14 @@ impl Tenants {
         let inner = &self.0;
         let (interval, metrics) = (inner.config.watch_interval, &inner.metrics);
         let replicas = inner.collectors.len();
-        let tenant = Tenant::present(org, inner.rt.clock, metrics.clone(), interval, replicas);
+        let tenant = Tenant::present(
+            org,
+            inner.rt.clock,
+            metrics.clone(),
+            inner.renderers.clone(),
+            interval,
+            replicas,
+        );
         let tenant = Arc::new(tenant);
         let stop = inner.rt.shutdown.child_token();
         let spawn = |name, task: Pin<Box<dyn Future<Output = ()> + Send>>| {

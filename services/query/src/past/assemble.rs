@@ -1,11 +1,14 @@
 //! Decoding and merging a moment on all processors.
 
+use rayon::prelude::*;
 use report::decode::Limits;
 use report::live::{Live, LiveConfig, Part};
 use stores::archive::{Archive, Damage, FrameRead, FrameReader, Located};
+use tokio::task::spawn_blocking;
 use tonic::Status;
 
 use crate::post::Post;
+use crate::renderers::Renderers;
 
 /// Inflated bytes per byte of a compressed body, about.
 const INFLATED: usize = 9;
@@ -19,32 +22,39 @@ pub(crate) struct Assembled {
 /// Puts a moment together.
 pub(crate) async fn assemble(
     archive: &Archive,
+    renderers: &Renderers,
     at: i64,
     posts: Vec<Post>,
 ) -> Result<Assembled, Status> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let shares = shares(posts, threads).into_iter();
-    let work: Vec<_> = shares
-        .map(|share| tokio::task::spawn_blocking(move || decode(at, &share)))
-        .collect();
-    let (mut parts, mut damaged) = (Vec::new(), Vec::new());
-    for share in work {
-        let share = share.await.map_err(panicked)?;
-        parts.push(share.part);
-        for (read, names, damage) in share.damaged {
-            let words = archive.tell(&read, damage).await;
-            damaged.extend(names.into_iter().map(|name| (name, words.clone())));
-        }
+    let renderers = renderers.clone();
+    let work = move || renderers.run(|| merged(at, posts));
+    let (live, unreadable) = spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "merging panicked");
+        Status::internal("internal error")
+    })?;
+    let mut damaged = Vec::new();
+    for Unreadable {
+        read,
+        names,
+        damage,
+    } in unreadable
+    {
+        let words = archive.tell(&read, damage).await;
+        damaged.extend(names.into_iter().map(|name| (name, words.clone())));
     }
-    let (limits, config) = (Limits::default(), LiveConfig::default());
-    let live = tokio::task::spawn_blocking(move || Live::of_parts(limits, config, parts));
-    let live = live.await.map_err(panicked)?;
     Ok(Assembled { live, damaged })
 }
 
-fn panicked(error: tokio::task::JoinError) -> Status {
-    tracing::error!(%error, "merging panicked");
-    Status::internal("internal error")
+/// Decodes on all threads of the pool that this runs on.
+fn merged(at: i64, posts: Vec<Post>) -> (Live, Vec<Unreadable>) {
+    let shares = shares(posts, rayon::current_num_threads());
+    let decoded: Vec<_> = shares
+        .into_par_iter()
+        .map(|share| decode(at, &share))
+        .collect();
+    let (parts, unreadable): (_, Vec<_>) = decoded.into_iter().unzip();
+    let live = Live::of_parts(Limits::default(), LiveConfig::default(), parts);
+    (live, unreadable.into_iter().flatten().collect())
 }
 
 /// Shares of about the same size, each with all reports of its probes. Probes that are next to each other, which were
@@ -75,13 +85,14 @@ fn weight(post: &Post) -> usize {
     }
 }
 
-struct Decoded {
-    part: Part,
-    /// With the names of the reports that it should have given.
-    damaged: Vec<(FrameRead, Vec<u128>, Damage)>,
+/// A frame that is damaged, and the names of the reports that it should have given.
+struct Unreadable {
+    read: FrameRead,
+    names: Vec<u128>,
+    damage: Damage,
 }
 
-fn decode(at: i64, posts: &[Post]) -> Decoded {
+fn decode(at: i64, posts: &[Post]) -> (Part, Vec<Unreadable>) {
     let mut part = Part::new(Limits::default(), LiveConfig::default());
     let push = |part: &mut Part, post: &Post, body: &[u8]| {
         part.push(
@@ -107,11 +118,15 @@ fn decode(at: i64, posts: &[Post]) -> Decoded {
         let each = |place: usize, body: &[u8]| push(&mut part, stored[place], body);
         if let Err(damage) = read.read(&mut reader, each) {
             let names = read.asked().iter().map(|place| stored[*place].id).collect();
-            damaged.push((read, names, damage));
+            damaged.push(Unreadable {
+                read,
+                names,
+                damage,
+            });
         }
     }
     part.merge(at);
-    Decoded { part, damaged }
+    (part, damaged)
 }
 
 #[cfg(test)]

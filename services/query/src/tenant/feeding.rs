@@ -1,21 +1,27 @@
 //! How reports come to a tenant that shows the present.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proto::collection::v1::StoredReport;
 use tokio::sync::futures::Notified;
 
-use super::{State, Tenant};
+use super::{Inbox, State, Tenant};
 use crate::collectors::partial;
 use crate::post::Post;
 
 impl Tenant {
-    /// Adds a report, unless it came already. Cheap: nothing is decoded before somebody reads.
+    /// Adds a report, unless it came already. Cheap: nothing is decoded before somebody reads, nor is waited for who does.
     pub(crate) fn push(&self, stored: StoredReport) {
         let (replica, sequence) = (stored.replica.clone(), stored.sequence);
         if let Some(post) = Post::stored(stored) {
-            let is_new = self.lock().push(post);
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_new = inbox.push(post);
+            drop(inbox);
             if is_new {
+                // What nobody reads must not pile up: the state forgets what is old.
+                if let Ok(mut state) = self.state.try_lock() {
+                    state.take_in(&self.inbox);
+                }
                 self.arrived.send_modify(|n| *n += 1);
             } else {
                 self.metrics.repeated_reports.inc();
@@ -84,14 +90,24 @@ impl Tenant {
     }
 }
 
-impl State {
+impl Inbox {
     /// Adds a report; false if it came already.
-    pub(super) fn push(&mut self, post: Post) -> bool {
+    fn push(&mut self, post: Post) -> bool {
         let is_new = self.recent.is_new(post.id);
         if is_new {
-            self.add(post);
+            self.posts.push(post);
         }
         is_new
+    }
+}
+
+impl State {
+    /// Adds what came.
+    pub(super) fn take_in(&mut self, inbox: &Mutex<Inbox>) {
+        let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = std::mem::take(&mut inbox.posts);
+        drop(inbox);
+        came.into_iter().for_each(|post| self.add(post));
     }
 
     pub(super) fn add(&mut self, post: Post) {

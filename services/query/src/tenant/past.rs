@@ -10,6 +10,7 @@ use crate::history::Found;
 use crate::metrics::Metrics;
 use crate::moment::Shows;
 use crate::post::Post;
+use crate::renderers::Renderers;
 
 impl Tenant {
     /// The tenant at a moment, of which these words are missing.
@@ -19,8 +20,9 @@ impl Tenant {
         live: Live,
         missing: Vec<String>,
         metrics: Metrics,
+        renderers: Renderers,
     ) -> Self {
-        let tenant = Tenant::new(org, Shows::Past(at), metrics, Duration::ZERO);
+        let tenant = Tenant::new(org, Shows::Past(at), metrics, renderers, Duration::ZERO);
         {
             let mut state = tenant.lock();
             state.live = live;
@@ -35,10 +37,11 @@ impl Tenant {
         at: i64,
         found: Found,
         metrics: Metrics,
+        renderers: Renderers,
         interval: Duration,
     ) -> Self {
         let shows = Shows::Played(AtomicI64::new(at));
-        let tenant = Tenant::new(org, shows, metrics, interval);
+        let tenant = Tenant::new(org, shows, metrics, renderers, interval);
         {
             let mut state = tenant.lock();
             found.posts.into_iter().for_each(|post| state.add(post));
