@@ -45,8 +45,8 @@ impl Keep {
 pub struct Audit {
     /// How many were acknowledged.
     pub acked: usize,
-    /// The names of those that are not there, or say something else.
-    pub lost: Vec<String>,
+    /// Those that are not there, or under another name.
+    pub lost: Vec<Acked>,
     /// How often reports stand in the index, or are kept, once more than once.
     pub duplicated: u64,
     /// How many are there whose acknowledgement never came.
@@ -85,12 +85,11 @@ impl Audit {
                 match wanted.remove(&said) {
                     // Who posts to the edge is not told the name.
                     Some(acked) if acked.report_id.is_empty() || acked.report_id == name => {}
-                    Some(_) => audit.lost.push(name),
+                    Some(acked) => audit.lost.push(acked.clone()),
                     None => audit.unacknowledged += 1,
                 }
             }
-            let missing = wanted.into_values();
-            audit.lost.extend(missing.map(|acked| format!("{acked:?}")));
+            audit.lost.extend(wanted.into_values().cloned());
             let rows = archive.rows(org, from, until).await?;
             let blocks = rows.iter().flat_map(|row| &row.blocks);
             let counted = blocks.flat_map(|block| &block.reports_per_second);

@@ -189,7 +189,11 @@ async fn flipped_bit_of_the_log_costs_its_record_alone() -> anyhow::Result<()> {
         let archive = collection.keep().archive().await?;
         let all: Vec<_> = acked.iter().flatten().cloned().collect();
         let audit = Audit::of(&archive, &all, all[0].sent).await?;
-        let lost: BTreeSet<_> = audit.lost.iter().cloned().collect();
+        let lost: BTreeSet<_> = audit
+            .lost
+            .iter()
+            .map(|acked| acked.report_id.clone())
+            .collect();
         ensure!(lost == hit, "{lost:?} are lost, {hit:?} were damaged");
         ensure!(
             audit.duplicated == 0 && audit.unacknowledged == 0,
