@@ -34,6 +34,7 @@ use crate::{Error, OpenError};
 use audit::Change;
 use entity::organisations as organisation;
 use migration::Migrator;
+use revocations::revoke;
 
 /// Names the lock that migrations of PostgreSQL take, among all locks of the database.
 const MIGRATION_LOCK: i64 = 0x7765_6674_7573_6572;
@@ -128,6 +129,24 @@ impl Store {
     /// A transaction that may write.
     async fn write(&self) -> Result<DatabaseTransaction, Error> {
         Ok(self.read()?.begin_with_options(WRITING).await?)
+    }
+
+    /// Commits a change: with its link in the audit log, and with what it takes back from those who were told otherwise.
+    async fn commit(
+        &self,
+        transaction: DatabaseTransaction,
+        change: Change<'_>,
+        revoked: &[Revocation],
+    ) -> Result<(), Error> {
+        if !revoked.is_empty() {
+            revoke(&transaction, self.now(), revoked).await?;
+        }
+        self.note(&transaction, change).await?;
+        transaction.commit().await?;
+        if !revoked.is_empty() {
+            self.revoked.notify_waiters();
+        }
+        Ok(())
     }
 
     /// Milliseconds since the Unix epoch by the date of the machine, which replicas share.

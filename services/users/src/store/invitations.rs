@@ -103,8 +103,7 @@ impl Store {
                 target: id,
                 detail: "",
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
+            self.commit(transaction, change, &[]).await?;
             Ok(())
         };
         self.calls.run("revoke_invitation", revoked).await
@@ -148,8 +147,7 @@ impl Store {
                 target: id,
                 detail: &found.email,
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
+            self.commit(transaction, change, &[]).await?;
             Ok(member)
         };
         self.calls.run("answer_invitation", answered).await

@@ -4,7 +4,6 @@ use sea_orm::{
 };
 
 use super::entity::{invitations, members, users};
-use super::revocations::revoke;
 use super::{Change, Revocation, Store, lock_organisation, users as accounts};
 use crate::Error;
 use crate::permissions::Role;
@@ -69,11 +68,11 @@ impl Store {
             let transaction = self.write().await?;
             lock_organisation(&transaction, org_id).await?;
             let user = accounts::find(&transaction, email).await?;
+            let mut revoked = Vec::new();
             let set = match (user, invite) {
                 (Some(user), _) if is_member(&transaction, org_id, &user.id).await? => {
-                    let member = self
-                        .change_role(&transaction, org_id, &user.id, role)
-                        .await?;
+                    let member = change_role(&transaction, org_id, &user.id, role).await?;
+                    revoked.push(Revocation::member(org_id, &user.id));
                     Membership::Member(member, user)
                 }
                 (_, Some(by)) => {
@@ -97,39 +96,10 @@ impl Store {
                 target: email,
                 detail: &format!("{role:?}"),
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            self.commit(transaction, change, &revoked).await?;
             Ok(set)
         };
         self.calls.run("set_member", set).await
-    }
-
-    async fn change_role(
-        &self,
-        transaction: &DatabaseTransaction,
-        org_id: &str,
-        user_id: &str,
-        role: Role,
-    ) -> Result<members::Model, Error> {
-        let all = in_organisation(transaction, org_id).await?;
-        let found = all.iter().find(|member| member.user_id == user_id);
-        let found = found.ok_or(Error::NotFound("member"))?;
-        if !role.is_admin() {
-            keep_an_admin(&all, found)?;
-        }
-        let (name, permissions) = role.to_columns();
-        let mut row = found.clone().into_active_model();
-        row.role = Set(name.to_owned());
-        row.permissions = Set(permissions);
-        let changed = row.update(transaction).await?;
-        revoke(
-            transaction,
-            self.now(),
-            &[Revocation::member(org_id, user_id)],
-        )
-        .await?;
-        Ok(changed)
     }
 
     pub(crate) async fn remove_member(&self, org_id: &str, user_id: &str) -> Result<(), Error> {
@@ -141,25 +111,37 @@ impl Store {
             let found = found.ok_or(Error::NotFound("member"))?;
             keep_an_admin(&all, found)?;
             found.clone().delete(&transaction).await?;
-            revoke(
-                &transaction,
-                self.now(),
-                &[Revocation::member(org_id, user_id)],
-            )
-            .await?;
             let change = Change {
                 org_id,
                 action: "member.remove",
                 target: user_id,
                 detail: "",
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            let revoked = [Revocation::member(org_id, user_id)];
+            self.commit(transaction, change, &revoked).await?;
             Ok(())
         };
         self.calls.run("remove_member", removed).await
     }
+}
+
+async fn change_role(
+    transaction: &DatabaseTransaction,
+    org_id: &str,
+    user_id: &str,
+    role: Role,
+) -> Result<members::Model, Error> {
+    let all = in_organisation(transaction, org_id).await?;
+    let found = all.iter().find(|member| member.user_id == user_id);
+    let found = found.ok_or(Error::NotFound("member"))?;
+    if !role.is_admin() {
+        keep_an_admin(&all, found)?;
+    }
+    let (name, permissions) = role.to_columns();
+    let mut row = found.clone().into_active_model();
+    row.role = Set(name.to_owned());
+    row.permissions = Set(permissions);
+    Ok(row.update(transaction).await?)
 }
 
 async fn in_organisation(

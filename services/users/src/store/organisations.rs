@@ -4,7 +4,6 @@ use sea_orm::{
 };
 
 use super::entity::{members, organisations};
-use super::revocations::revoke;
 use super::{Change, Revocation, Store, lock_organisation};
 use crate::permissions::Role;
 use crate::{Error, names};
@@ -87,8 +86,7 @@ impl Store {
             target: id,
             detail: new.admin.as_deref().unwrap_or(""),
         };
-        self.note(&transaction, change).await?;
-        transaction.commit().await?;
+        self.commit(transaction, change, &[]).await?;
         Ok(model)
     }
 
@@ -162,16 +160,14 @@ impl Store {
             row.refuse_upload = Set(upload);
             row.refusal_reason = Set(reason.to_owned());
             let model = row.update(&transaction).await?;
-            revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
             let change = Change {
                 org_id: id,
                 action: "organisation.refuse",
                 target: id,
                 detail: &format!("access={access} upload={upload} reason={reason}"),
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            let revoked = [Revocation::organisation(id)];
+            self.commit(transaction, change, &revoked).await?;
             Ok(model)
         };
         self.calls.run("refuse_organisation", changed).await
@@ -185,16 +181,14 @@ impl Store {
                 .into_active_model();
             row.deleted_at = Set(Some(self.now()));
             row.update(&transaction).await?;
-            revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
             let change = Change {
                 org_id: id,
                 action: "organisation.remove",
                 target: id,
                 detail: "",
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            let revoked = [Revocation::organisation(id)];
+            self.commit(transaction, change, &revoked).await?;
             Ok(())
         };
         self.calls.run("remove_organisation", removed).await
@@ -217,16 +211,14 @@ impl Store {
             let mut row = found.into_active_model();
             row.deleted_at = Set(None);
             let model = row.update(&transaction).await?;
-            revoke(&transaction, self.now(), &[Revocation::organisation(id)]).await?;
             let change = Change {
                 org_id: id,
                 action: "organisation.restore",
                 target: id,
                 detail: "",
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            let revoked = [Revocation::organisation(id)];
+            self.commit(transaction, change, &revoked).await?;
             Ok(model)
         };
         self.calls.run("restore_organisation", restored).await

@@ -5,7 +5,6 @@ use sea_orm::{
 };
 
 use super::entity::{members, organisations, tokens};
-use super::revocations::revoke;
 use super::{Change, Revocation, Store, lock_organisation};
 use crate::permissions::Permissions;
 use crate::secret::{Digested, Kind, Secret};
@@ -49,9 +48,8 @@ impl Store {
             }
             let added = self.insert(&transaction, new).await?;
             let (token, _) = &added;
-            self.note(&transaction, change("token.create", token))
+            self.commit(transaction, change("token.create", token), &[])
                 .await?;
-            transaction.commit().await?;
             Ok(added)
         };
         self.calls.run("add_token", added).await
@@ -147,11 +145,9 @@ impl Store {
             let mut row = old.into_active_model();
             row.expires_at = Set(Some(end));
             row.update(&transaction).await?;
-            revoke(&transaction, now, &[Revocation::token(&id)]).await?;
-            self.note(&transaction, change("token.rotate", &rotated.0))
+            let change = change("token.rotate", &rotated.0);
+            self.commit(transaction, change, &[Revocation::token(&id)])
                 .await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
             Ok(rotated)
         };
         self.calls.run("rotate_token", rotated).await
@@ -171,16 +167,14 @@ impl Store {
             if updated.rows_affected == 0 {
                 return Err(Error::NotFound("token"));
             }
-            revoke(&transaction, now, &[Revocation::token(id)]).await?;
             let change = Change {
                 org_id,
                 action: "token.revoke",
                 target: id,
                 detail: "",
             };
-            self.note(&transaction, change).await?;
-            transaction.commit().await?;
-            self.revoked.notify_waiters();
+            self.commit(transaction, change, &[Revocation::token(id)])
+                .await?;
             Ok(())
         };
         self.calls.run("revoke_token", revoked).await
