@@ -104,7 +104,8 @@ pub(crate) struct KeepArgs {
     )]
     pub(crate) log_max: ByteSize,
 
-    /// How long reports wait in the log before they are stored together, 1s to 240s: longer makes fewer, larger objects
+    /// How long reports wait in the log before they are stored together, 1s to 240s, and up to 15s more until their slice of
+    /// time is complete: longer makes fewer, larger objects
     #[arg(long, env = "WEFT_FLUSH_INTERVAL", value_name = "TIME", default_value = "60s",
           value_parser = flush_interval)]
     pub(crate) flush_interval: Duration,
