@@ -119,7 +119,7 @@ export class Mock {
         this.pipe(request.pipeId).write(request.writerId, request.sequence, request.data)
         return {}
       },
-      getPipe: (request) => ({ userConnections: 1, probeConnections: this.pipe(request.pipeId) ? 1 : 0 }),
+      getPipe: (request) => ({ userConnections: this.pipe(request.pipeId).readers, probeConnections: 1 }),
       closePipe: (request) => {
         this.pipes.get(request.pipeId)?.close()
         this.pipes.delete(request.pipeId)
@@ -137,7 +137,7 @@ export class Mock {
 
   private pipe(id: string): FakePipe {
     const pipe = this.pipes.get(id)
-    if (!pipe) throw new ConnectError('the pipe is closed', Code.NotFound)
+    if (!pipe || pipe.closed) throw new ConnectError('the pipe is closed', Code.NotFound)
     return pipe
   }
 

@@ -1,3 +1,5 @@
+import { Code, ConnectError } from '@connectrpc/connect'
+
 /** Pipes whose far end is a toy shell. */
 
 const KEPT = 64 * 1024
@@ -13,9 +15,13 @@ export class FakePipe {
   private readonly writers = new Map<string, bigint>()
   size = '80x24'
   closed = false
+  /** How many read now. */
+  readers = 0
+  /** Streams of an older number break off. */
+  private era = 0
 
   constructor(readonly host: string) {
-    this.say(`\x1b[1;36mWelcome to ${host}\x1b[0m (a mock shell: echo, size, colors, flood, exit)\r\n`)
+    this.say(`\x1b[1;36mWelcome to ${host}\x1b[0m (a mock shell: echo, size, colors, flood, drop, exit)\r\n`)
     this.prompt()
   }
 
@@ -62,6 +68,7 @@ export class FakePipe {
   private run(line: string): void {
     if (line === 'exit') this.close()
     else if (line === 'size') this.say(`${this.size}\r\n`)
+    else if (line === 'drop') this.drop()
     else if (line === 'colors') {
       for (let i = 0; i < 16; i++) this.say(`\x1b[48;5;${i}m  `)
       this.say('\x1b[0m\r\n')
@@ -71,15 +78,33 @@ export class FakePipe {
     else if (line !== '') this.say(`sh: ${line}: not found\r\n`)
   }
 
+  /** As if the connection were lost; the shell goes on. */
+  private drop(): void {
+    this.say('on and off\r\n')
+    this.era++
+    for (const wake of this.waiting) wake()
+  }
+
   close(): void {
     this.closed = true
     for (const wake of this.waiting) wake()
   }
 
   async *read(from: number, signal: AbortSignal): AsyncGenerator<{ data: Uint8Array; offset: bigint }> {
+    const { era } = this
+    this.readers++
+    try {
+      yield* this.stream(from, signal, era)
+    } finally {
+      this.readers--
+    }
+  }
+
+  private async *stream(from: number, signal: AbortSignal, era: number) {
     let at = Math.max(from, this.start)
     yield { data: new Uint8Array(0), offset: BigInt(at) }
     while (!signal.aborted) {
+      if (era !== this.era) throw new ConnectError('the connection was cut', Code.Unavailable)
       at = Math.max(at, this.start)
       const data = this.bytes.slice(at - this.start)
       if (data.length > 0) {

@@ -51,16 +51,21 @@ export type ToWorker =
   | { type: 'pin'; topologyId: string; id: string; x: number; y: number }
   | { type: 'unpin'; topologyId: string; id: string }
   | { type: 'call'; id: number; call: Call }
-  | { type: 'pipeOpen'; pipeId: string }
+  /** Output before `from` is known; `known` if the pipe was attached to before. */
+  | { type: 'pipeOpen'; pipeId: string; from: number; known: boolean }
   | { type: 'pipeWrite'; pipeId: string; data: Uint8Array }
   | { type: 'pipeAck'; pipeId: string; bytes: number }
-  | { type: 'pipeClose'; pipeId: string; end: boolean }
+  | { type: 'pipeRetry'; pipeId: string }
+  /** Lets go; the far process lives on for a while. */
+  | { type: 'pipeRelease'; pipeId: string }
 
 export type Call =
   | { method: 'invoke'; probeId: string; nodeId: string; control: string; args: Record<string, string> }
   | { method: 'user' }
   | { method: 'timeline'; from: number; until: number; spans: number }
   | { method: 'csv' }
+  /** Ends a pipe and its process, whether it is open here or not. */
+  | { method: 'endPipe'; pipeId: string }
 
 export interface InvokeResult {
   error: string
@@ -184,14 +189,17 @@ export interface TableWindow {
   descending: boolean
 }
 
+/**
+ * `waiting`: attached, but the process is not. `ended`: by itself or by somebody. `broken`: given up, for the reason in the
+ * text; it may still run.
+ */
+export type PipeState = 'connecting' | 'open' | 'waiting' | 'reconnecting' | 'ended' | 'broken'
+
 export type PipeEvent =
-  | {
-      kind: 'state'
-      state: 'connecting' | 'open' | 'reconnecting' | 'closed'
-      text: string
-      retryAt?: number
-    }
+  | { kind: 'state'; state: PipeState; text: string; retryAt?: number }
   | { kind: 'skipped'; bytes: number }
+  /** How many people are attached, this page included. */
+  | { kind: 'watching'; count: number }
 
 export type FromWorker =
   | { type: 'connection'; connection: Connection }
@@ -208,4 +216,5 @@ export type FromWorker =
   | { type: 'reply'; id: number; ok: true; value: unknown }
   | { type: 'reply'; id: number; ok: false; error: string; code: string }
   | { type: 'pipe'; pipeId: string; event: PipeEvent }
-  | { type: 'pipeData'; pipeId: string; data: Uint8Array }
+  /** `end` is the offset after the data, in bytes since the pipe was made. */
+  | { type: 'pipeData'; pipeId: string; data: Uint8Array; end: number }

@@ -12,16 +12,8 @@ import type {
 import { type Address, formatAddress, parseAddress } from './address'
 import { Backend, CallError } from './backend'
 import { Store } from './store'
+import { parseTerminalAddress } from './terminalAddress'
 import { firstTopology, rootOf } from './topologies'
-
-export interface Terminal {
-  pipeId: string
-  title: string
-  raw: boolean
-  resizeControl: string
-  probeId: string
-  nodeId: string
-}
 
 export interface Playback {
   from: number
@@ -53,9 +45,9 @@ export interface AppState {
   /** How far the server's clock is ahead of this one. */
   skew: number
   user: UserView | null
-  terminals: Terminal[]
-  frontTerminal: string
   dialog: '' | 'help' | 'palette'
+  /** On narrow screens topologies and filters lie over the picture when called. */
+  menu: boolean
   /** Where the keyboard is on the map. */
   cursor: string
 }
@@ -82,9 +74,8 @@ export const app = new Store<AppState>({
   shown: null,
   skew: 0,
   user: null,
-  terminals: [],
-  frontTerminal: '',
   dialog: '',
+  menu: false,
   cursor: '',
 })
 
@@ -225,6 +216,7 @@ export function navigate(part: Partial<Address>, how: 'push' | 'replace' | 'late
 
 export function setTopology(topologyId: string): void {
   const { address, topologies } = app.get()
+  app.set({ menu: false })
   if (topologyId === address.topologyId) return
   const list = topologies ?? []
   // Variants of one topology share its options.
@@ -282,9 +274,15 @@ async function askForHistory(): Promise<void> {
   }
 }
 
+function follow(): void {
+  // A terminal has the window to itself.
+  if (parseTerminalAddress(window.location.hash)) window.location.reload()
+  else show(parseAddress(window.location.hash))
+}
+
 export function start(): void {
-  window.addEventListener('popstate', () => show(parseAddress(window.location.hash)))
-  window.addEventListener('hashchange', () => show(parseAddress(window.location.hash)))
+  window.addEventListener('popstate', follow)
+  window.addEventListener('hashchange', follow)
   document.addEventListener('visibilitychange', () => {
     backend.send({ type: 'visible', visible: document.visibilityState === 'visible' })
   })

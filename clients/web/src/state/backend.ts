@@ -12,7 +12,8 @@ export class CallError extends Error {
 
 export interface PipeSink {
   event: (event: PipeEvent) => void
-  data: (data: Uint8Array) => void
+  /** `end` is the offset after the data. */
+  data: (data: Uint8Array, end: number) => void
 }
 
 type Listener = (message: FromWorker) => void
@@ -52,14 +53,20 @@ export class Backend {
     })
   }
 
-  openPipe(pipeId: string, sink: PipeSink): void {
+  openPipe(pipeId: string, from: number, known: boolean, sink: PipeSink): void {
     this.pipes.set(pipeId, sink)
-    this.send({ type: 'pipeOpen', pipeId })
+    this.send({ type: 'pipeOpen', pipeId, from, known })
   }
 
-  closePipe(pipeId: string, end: boolean): void {
+  /** Stops listening; the process goes on. */
+  releasePipe(pipeId: string): void {
+    if (this.pipes.delete(pipeId)) this.send({ type: 'pipeRelease', pipeId })
+  }
+
+  /** Ends the process. */
+  endPipe(pipeId: string): Promise<void> {
     this.pipes.delete(pipeId)
-    this.send({ type: 'pipeClose', pipeId, end })
+    return this.call({ method: 'endPipe', pipeId })
   }
 
   onScene(scene: (scene: Scene) => void, values: (values: SceneValues) => void): () => void {
@@ -91,7 +98,7 @@ export class Backend {
       case 'pipe':
         return this.pipes.get(message.pipeId)?.event(message.event)
       case 'pipeData':
-        return this.pipes.get(message.pipeId)?.data(message.data)
+        return this.pipes.get(message.pipeId)?.data(message.data, message.end)
       default:
         listener(message)
     }

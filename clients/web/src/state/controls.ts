@@ -2,6 +2,7 @@ import type { ControlView } from '../shared/details'
 import type { InvokeResult } from '../shared/messages'
 import { app, backend, closeCards } from './app'
 import { CallError } from './backend'
+import { openTerminal } from './terminals'
 
 /** Running controls and opening what they answer. */
 
@@ -48,16 +49,18 @@ export async function invoke(control: ControlView, label: string): Promise<strin
     })
     if (result.error !== '') return result.error
     if (result.pipeId !== '') {
-      const { terminals } = app.get()
-      const terminal = {
+      openTerminal({
         pipeId: result.pipeId,
         title: `${control.label} · ${label}`,
         raw: result.rawTty,
         resizeControl: result.resizeControl,
         probeId: control.probeId,
         nodeId: control.nodeId,
-      }
-      app.set({ terminals: [...terminals, terminal], frontTerminal: result.pipeId })
+        known: false,
+        away: false,
+        watch: false,
+        size: null,
+      })
     }
     const front = app.get().address.cards.at(-1)
     if (result.removedNodeId !== '' && front?.nodeId === result.removedNodeId) closeCards()
@@ -65,9 +68,4 @@ export async function invoke(control: ControlView, label: string): Promise<strin
   } catch (error) {
     return explain(error)
   }
-}
-
-export function closeTerminal(pipeId: string): void {
-  const terminals = app.get().terminals.filter((one) => one.pipeId !== pipeId)
-  app.set({ terminals, frontTerminal: terminals.at(-1)?.pipeId ?? '' })
 }

@@ -1,143 +1,196 @@
-import { FitAddon } from '@xterm/addon-fit'
-import { Unicode11Addon } from '@xterm/addon-unicode11'
-import { WebLinksAddon } from '@xterm/addon-web-links'
-import { Terminal as Xterm } from '@xterm/xterm'
-import '@xterm/xterm/css/xterm.css'
+import type { SearchAddon } from '@xterm/addon-search'
 import type { PipeEvent } from '../shared/messages'
-import { backend, type Terminal } from '../state/app'
+import { backend } from '../state/app'
+import type { Screen, Terminal } from '../state/terminals'
+import { type TerminalKey, terminalKey } from './keys'
+import { makeScreen, matchColours, type Parts, screenTheme } from './screen'
 
 /** A bigger piece would freeze the page while it is drawn. */
 const PIECE = 64 * 1024
 const RESIZE_AFTER_MS = 250
+/** Lines above the screen that move along to another window. */
+const MOVED_LINES = 10_000
+const MAC = /^Mac/.test(navigator.platform)
 
 export interface LinkEvents {
-  state: (state: Extract<PipeEvent, { kind: 'state' }>) => void
-  size: (text: string) => void
-  skipped: (bytes: number) => void
+  pipe: (event: PipeEvent) => void
+  size: (columns: number, rows: number) => void
+  key: (key: TerminalKey) => void
+  selected: (selected: boolean) => void
+  /** The text came by the browser's own paste. */
+  paste: (text: string) => void
+  matches: (at: number, count: number) => void
+}
+
+export interface Find {
+  text: string
+  exact: boolean
+  regex: boolean
 }
 
 /** A terminal's screen and its pipe. */
 export class Link {
-  private readonly screen: Xterm
-  private readonly fit = new FitAddon()
+  private readonly parts: Parts
   private readonly observer: ResizeObserver
+  private readonly input: boolean
   private resizeTimer: ReturnType<typeof setTimeout> | undefined
   private sentSize = ''
   private open = false
+  /** The output up to here is on the screen. */
+  private drawn: number
 
   constructor(
     box: HTMLElement,
     private readonly terminal: Terminal,
+    screen: Screen | undefined,
+    fontSize: number,
     private readonly events: LinkEvents,
   ) {
-    const style = getComputedStyle(document.documentElement)
-    this.screen = new Xterm({
-      fontFamily: style.getPropertyValue('--font-mono'),
-      fontSize: 13,
-      lineHeight: 1.2,
-      scrollback: 10_000,
-      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
-      // Logs come with bare line feeds.
-      convertEol: !terminal.raw,
-      disableStdin: !terminal.raw,
-      allowProposedApi: true,
-      minimumContrastRatio: 4.5,
-    })
-    this.screen.loadAddon(this.fit)
-    this.screen.loadAddon(new WebLinksAddon())
-    this.screen.loadAddon(new Unicode11Addon())
-    this.screen.unicode.activeVersion = '11'
-    this.screen.open(box)
-    this.setTheme()
-    this.screen.attachCustomKeyEventHandler((event) => {
-      if (event.type !== 'keydown' || event.key !== 'Escape' || !event.shiftKey) return true
-      // Everything else, Tab too, belongs to the far program; this is the way out.
-      document.querySelector<HTMLElement>('[aria-label="Close terminal"]')?.focus()
-      return false
-    })
-    const encoder = new TextEncoder()
-    this.screen.onData((text) => this.send(encoder.encode(text)))
-    this.screen.onBinary((text) => this.send(Uint8Array.from(text, (c) => c.charCodeAt(0))))
-    this.screen.onResize(() => this.resized())
+    this.input = terminal.raw && !terminal.watch
+    this.parts = makeScreen(box, terminal.raw, this.input, fontSize)
+    this.drawn = screen?.offset ?? 0
+    if (screen) this.parts.xterm.write(screen.text)
+    this.listen(box)
     this.observer = new ResizeObserver(() => this.refit())
     this.observer.observe(box)
-    backend.openPipe(terminal.pipeId, {
+    backend.openPipe(terminal.pipeId, this.drawn, terminal.known, {
       event: (event) => this.receive(event),
-      data: (data) => this.write(data),
+      data: (data, end) => this.write(data, end),
     })
+    if (terminal.size) this.parts.xterm.resize(...terminal.size)
     this.refit()
+    this.resized()
     this.focus()
+  }
+
+  private listen(box: HTMLElement): void {
+    const { xterm, search } = this.parts
+    xterm.attachCustomKeyEventHandler((event) => {
+      const key = terminalKey(event, { mac: MAC, selected: xterm.hasSelection(), input: this.input })
+      if (key === null) return true
+      // The browser's own paste brings the text without asking for the clipboard.
+      if (key === 'paste') return false
+      event.preventDefault()
+      if (event.type === 'keydown') this.events.key(key)
+      return false
+    })
+    // Before xterm's own: a paste may have to be asked about.
+    box.addEventListener(
+      'paste',
+      (event) => {
+        event.preventDefault()
+        event.stopPropagation()
+        if (this.input) this.events.paste(event.clipboardData?.getData('text/plain') ?? '')
+      },
+      true,
+    )
+    const encoder = new TextEncoder()
+    xterm.onData((text) => this.send(encoder.encode(text)))
+    xterm.onBinary((text) => this.send(Uint8Array.from(text, (c) => c.charCodeAt(0))))
+    xterm.onResize(() => this.resized())
+    xterm.onSelectionChange(() => this.events.selected(xterm.hasSelection()))
+    search.onDidChangeResults(({ resultIndex, resultCount }) =>
+      this.events.matches(resultIndex + 1, resultCount),
+    )
   }
 
   destroy(): void {
     this.observer.disconnect()
     clearTimeout(this.resizeTimer)
-    backend.closePipe(this.terminal.pipeId, true)
-    this.screen.dispose()
+    backend.releasePipe(this.terminal.pipeId)
+    this.parts.xterm.dispose()
   }
 
   focus(): void {
-    this.screen.focus()
+    this.parts.xterm.focus()
+  }
+
+  /** What is on the screen and above it, for another window. */
+  get screen(): Screen {
+    return { text: this.parts.serialize.serialize({ scrollback: MOVED_LINES }), offset: this.drawn }
+  }
+
+  get selection(): string {
+    return this.parts.xterm.getSelection()
+  }
+
+  get bracketedPaste(): boolean {
+    return this.parts.xterm.modes.bracketedPasteMode
+  }
+
+  paste(text: string): void {
+    this.parts.xterm.paste(text)
+    this.focus()
+  }
+
+  find(find: Find, step: 'next' | 'previous' | 'typed'): void {
+    const { search } = this.parts
+    if (find.text === '') return search.clearDecorations()
+    const options: Parameters<SearchAddon['findNext']>[1] = {
+      caseSensitive: find.exact,
+      regex: find.regex,
+      // While it is typed, the match that is shown may grow.
+      incremental: step === 'typed',
+      decorations: matchColours(),
+    }
+    if (step === 'next') search.findNext(find.text, options)
+    else search.findPrevious(find.text, options)
+  }
+
+  endFind(): void {
+    this.parts.search.clearDecorations()
+    this.parts.xterm.clearSelection()
+    this.focus()
   }
 
   /** Announces output; off at first because it swallows some ways to type. */
   setAnnounced(on: boolean): void {
-    this.screen.options.screenReaderMode = on
+    this.parts.xterm.options.screenReaderMode = on
   }
 
   setTheme(): void {
-    const style = getComputedStyle(document.documentElement)
-    const dark = style.getPropertyValue('--scheme').trim() === 'dark'
-    this.screen.options.theme = dark
-      ? { background: '#0e1014', foreground: '#d9dce3', cursor: '#9aa5ff', selectionBackground: '#39406b' }
-      : {
-          background: '#ffffff',
-          foreground: '#23262f',
-          cursor: '#4652c8',
-          selectionBackground: '#cdd3f7',
-          black: '#23262f',
-          red: '#b3261e',
-          green: '#1c7a3d',
-          yellow: '#8a6100',
-          blue: '#2a55c4',
-          magenta: '#8a3ab0',
-          cyan: '#0f7480',
-          white: '#5d626e',
-        }
+    this.parts.xterm.options.theme = screenTheme()
+  }
+
+  setFontSize(size: number): void {
+    this.parts.xterm.options.fontSize = size
+    this.refit()
   }
 
   private send(data: Uint8Array): void {
-    if (this.open) backend.send({ type: 'pipeWrite', pipeId: this.terminal.pipeId, data })
+    if (this.open && this.input) backend.send({ type: 'pipeWrite', pipeId: this.terminal.pipeId, data })
   }
 
   private receive(event: PipeEvent): void {
-    if (event.kind === 'skipped') return this.events.skipped(event.bytes)
-    // What is typed while the connection is away waits in the worker.
-    this.open = event.state !== 'closed'
-    if (event.state === 'open') this.resized()
-    if (event.state === 'closed') this.screen.options.cursorBlink = false
-    this.events.state(event)
+    if (event.kind === 'state') {
+      // What is typed while the connection is away waits in the worker.
+      this.open = event.state !== 'ended' && event.state !== 'broken'
+      this.parts.xterm.options.cursorBlink = this.open && this.input
+      if (event.state === 'open') this.resized()
+    }
+    this.events.pipe(event)
   }
 
-  private write(data: Uint8Array): void {
+  private write(data: Uint8Array, end: number): void {
     for (let at = 0; at < data.length; at += PIECE) {
       const piece = data.subarray(at, at + PIECE)
-      this.screen.write(piece, () =>
-        backend.send({ type: 'pipeAck', pipeId: this.terminal.pipeId, bytes: piece.length }),
-      )
+      this.parts.xterm.write(piece, () => {
+        this.drawn = end - data.length + at + piece.length
+        backend.send({ type: 'pipeAck', pipeId: this.terminal.pipeId, bytes: piece.length })
+      })
     }
   }
 
   private refit(): void {
-    // A hidden box has no size.
-    if (this.screen.element?.offsetParent) this.fit.fit()
+    // A hidden box has no size; that of another's terminal is not ours to choose.
+    if (this.parts.xterm.element?.offsetParent && !this.terminal.size) this.parts.fit.fit()
   }
 
   private resized(): void {
-    const { cols, rows } = this.screen
-    this.events.size(`${cols} × ${rows}`)
-    const { resizeControl, probeId, nodeId, pipeId } = this.terminal
-    if (resizeControl === '' || !this.open) return
+    const { cols, rows } = this.parts.xterm
+    this.events.size(cols, rows)
+    const { resizeControl, probeId, nodeId, pipeId, watch } = this.terminal
+    if (resizeControl === '' || watch || !this.open) return
     clearTimeout(this.resizeTimer)
     this.resizeTimer = setTimeout(() => {
       const size = `${cols}x${rows}`

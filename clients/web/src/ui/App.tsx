@@ -4,6 +4,7 @@ import { CardStack } from '../details/CardStack'
 import { MapView } from '../map/MapView'
 import { app, navigate, popCard, shownMetric } from '../state/app'
 import { useStore } from '../state/store'
+import { terminals } from '../state/terminals'
 import css from './App.module.css'
 import { CommandPalette } from './CommandPalette'
 import { Empty } from './Empty'
@@ -48,6 +49,7 @@ function onKey(event: KeyboardEvent): void {
   else if (event.key === '<') stepMetric(-1)
   else if (event.key === '>') stepMetric(1)
   else if (event.key === 'q') navigate({ metric: '' }, 'replace')
+  else if (event.key === 'Escape' && app.get().menu) app.set({ menu: false })
   else if (event.key === 'Escape' && app.get().address.cards.length > 0) popCard()
   else return
   event.preventDefault()
@@ -75,7 +77,8 @@ function useWidth(): number {
 export function App() {
   const view = useStore(app, (state) => state.address.view)
   const hasCards = useStore(app, (state) => state.address.cards.length > 0)
-  const hasTerminals = useStore(app, (state) => state.terminals.length > 0)
+  const hasTerminals = useStore(terminals, (state) => state.all.length > 0)
+  const menu = useStore(app, (state) => state.menu)
   const strip = useStore(app, (state) => state.timeStrip && state.history === true)
   const empty = useStore(
     app,
@@ -95,6 +98,7 @@ export function App() {
     <Tooltip.Provider delayDuration={400}>
       <div className={css.app}>
         <Sidebar />
+        {menu && <div className={css.veil} aria-hidden="true" onClick={() => app.set({ menu: false })} />}
         <TopBar />
         <main className={css.main}>
           <div className={css.stage} data-waiting={waiting || undefined}>

@@ -16,7 +16,6 @@ const KEYS: [string, [string[], string][]][] = [
       [['q'], 'No metric'],
       [['Ctrl', 'K'], 'Commands and nodes'],
       [['Esc'], 'One step up: card, selection, overview'],
-      [['Shift', 'Esc'], 'Leave a terminal'],
       [['?'], 'This help'],
     ],
   ],
@@ -30,6 +29,16 @@ const KEYS: [string, [string[], string][]][] = [
       [['+', '−'], 'Zoom'],
       [['Home'], 'Fit everything'],
       [['Shift', '←'], 'Pan'],
+    ],
+  ],
+  [
+    'In a terminal',
+    [
+      [['Ctrl', 'Shift', 'C'], 'Copy; on a Mac with Cmd, as the next two'],
+      [['Ctrl', 'Shift', 'V'], 'Paste'],
+      [['Ctrl', 'Shift', 'F'], 'Search in the output'],
+      [['Ctrl', 'Shift', 'PgDn'], 'Next terminal'],
+      [['Shift', 'Esc'], 'Leave it, to its buttons'],
     ],
   ],
   [

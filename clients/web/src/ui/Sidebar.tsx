@@ -171,8 +171,9 @@ function Looks() {
 
 export function Sidebar() {
   const user = useStore(app, (state) => state.user)
+  const menu = useStore(app, (state) => state.menu)
   return (
-    <aside className={css.side} aria-label="Topologies and filters">
+    <aside className={css.side} data-open={menu || undefined} aria-label="Topologies and filters">
       <div className={css.brand}>
         <Mark />
         <h1>Weft</h1>

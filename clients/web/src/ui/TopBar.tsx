@@ -21,7 +21,7 @@ function ViewSwitch() {
           onClick={() => navigate({ view: one })}
         >
           <Icon name={one} size={14} />
-          {one === 'map' ? 'Map' : 'Table'}
+          <span>{one === 'map' ? 'Map' : 'Table'}</span>
         </button>
       ))}
     </div>
@@ -30,8 +30,18 @@ function ViewSwitch() {
 
 export function TopBar() {
   const dark = useStore(theme, (state) => state.dark)
+  const menu = useStore(app, (state) => state.menu)
   return (
     <header className={css.top}>
+      <button
+        type="button"
+        className={css.menu}
+        aria-label="Topologies and filters"
+        aria-expanded={menu}
+        onClick={() => app.set({ menu: !menu })}
+      >
+        <Icon name="menu" />
+      </button>
       <SearchBox />
       <div className={css.right}>
         <TimeButton />

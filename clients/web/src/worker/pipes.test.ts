@@ -6,7 +6,8 @@ import { PipeLink } from './pipes'
 type Read = { data: Uint8Array; offset: bigint }
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-function desk(streams: (Read | Error)[][]) {
+/** `connections` answers GetPipe in turn, its last item from then on; without any the pipe is gone. */
+function desk(streams: (Read | Error | 'open')[][], known = false, connections: [number, number][] = []) {
   const offsets: bigint[] = []
   const writes: { text: string; sequence: bigint }[] = []
   const posted: FromWorker[] = []
@@ -17,7 +18,8 @@ function desk(streams: (Read | Error)[][]) {
       const stream = streams.shift()
       for (const item of stream ?? []) {
         if (item instanceof Error) throw item
-        yield item
+        if (item === 'open') await new Promise(() => undefined)
+        else yield item
       }
       if (!stream) await new Promise(() => undefined)
     },
@@ -27,8 +29,14 @@ function desk(streams: (Read | Error)[][]) {
       return {}
     },
     closePipe: vi.fn(async () => ({})),
+    getPipe: vi.fn(async () => {
+      const found = connections.length > 1 ? connections.shift() : connections[0]
+      if (!found) throw new ConnectError('closed', Code.NotFound)
+      return { userConnections: found[0], probeConnections: found[1] }
+    }),
   }
-  const link = new PipeLink(client as never, 'p', (message) => posted.push(message))
+  const start = { pipeId: 'p', from: 0, known }
+  const link = new PipeLink(client as never, start, (message) => posted.push(message))
   return {
     link,
     client,
@@ -65,7 +73,7 @@ describe('pipe', () => {
     await vi.advanceTimersByTimeAsync(2000)
     expect(offsets.slice(0, 2)).toEqual([0n, 16n])
     expect(output()).toBe('hello world')
-    expect(states()).toEqual(['connecting', 'open', 'reconnecting', 'connecting', 'open', 'closed'])
+    expect(states()).toEqual(['connecting', 'open', 'reconnecting', 'connecting', 'open', 'ended'])
   })
 
   it('says how much was lost', async () => {
@@ -82,7 +90,7 @@ describe('pipe', () => {
   it('ends when the pipe is gone', async () => {
     const { states } = desk([[new ConnectError('closed', Code.NotFound)]])
     await vi.advanceTimersByTimeAsync(10)
-    expect(states().at(-1)).toBe('closed')
+    expect(states().at(-1)).toBe('ended')
   })
 
   it('collects key strokes and numbers the calls', async () => {
@@ -121,9 +129,64 @@ describe('pipe', () => {
     expect(output().length).toBe(600 * 1024)
   })
 
-  it('tells the far end when the user closes it', async () => {
+  it('ends the far process when the user does', async () => {
     const { link, client } = desk([])
-    link.close(true)
+    await link.end()
     expect(client.closePipe).toHaveBeenCalledWith({ pipeId: 'p' })
+  })
+
+  it('lets go without ending it, and sends what was typed', async () => {
+    const { link, client, writes } = desk([])
+    link.write(bytes('exit'))
+    link.release()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(writes).toEqual([{ text: 'exit', sequence: 1n }])
+    expect(client.closePipe).not.toHaveBeenCalled()
+  })
+
+  it('does not make a new pipe of one that is gone', async () => {
+    const { states, offsets } = desk([[{ data: bytes(''), offset: 0n }]], true)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(states()).toEqual(['connecting', 'ended'])
+    expect(offsets).toEqual([])
+  })
+
+  it('says that the process is not attached, and who else is', async () => {
+    const { states, events } = desk([[{ data: bytes(''), offset: 0n }, 'open']], false, [
+      [1, 0],
+      [3, 1],
+    ])
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(states()).toEqual(['connecting', 'open', 'waiting'])
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(states().at(-1)).toBe('open')
+    expect(events()).toContainEqual({ kind: 'watching', count: 3 })
+  })
+
+  it('gives up with the reason, and begins again when asked', async () => {
+    const refused = new ConnectError('you may not open terminals', Code.PermissionDenied)
+    const { link, states, events } = desk([[refused], [{ data: bytes('hi'), offset: 0n }]])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(events().at(-1)).toEqual({
+      kind: 'state',
+      state: 'broken',
+      text: 'you may not open terminals',
+      retryAt: undefined,
+    })
+    link.retry()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(states()).toEqual(['connecting', 'broken', 'connecting', 'open', 'ended'])
+  })
+
+  it('tries at once when asked', async () => {
+    const { link, states } = desk([
+      [new ConnectError('x', Code.Unavailable)],
+      [{ data: bytes(''), offset: 0n }],
+    ])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(states().at(-1)).toBe('reconnecting')
+    link.retry()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(states().at(-1)).toBe('ended')
   })
 })

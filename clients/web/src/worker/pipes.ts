@@ -1,75 +1,112 @@
 import { type Client, Code, ConnectError } from '@connectrpc/connect'
 import type { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
-import type { FromWorker, PipeEvent } from '../shared/messages'
+import type { FromWorker, PipeEvent, PipeState } from '../shared/messages'
 import { backoff } from './backoff'
+import { Keystrokes } from './keystrokes'
 import { explain } from './stream'
 
-/** Key strokes are collected this long, so that typing is not one call per key. */
-const BATCH_MS = 12
-const MAX_WRITE = 64 * 1024
 /** Above this much output that the terminal has not drawn yet, reading stops: back-pressure to the far process. */
 const MAX_OUTSTANDING = 256 * 1024
+/** Longer in all than the server keeps a pipe that has lost an end. */
 const GIVE_UP_AFTER = 8
+/** How often it is asked who else is attached; the first time sooner, because a blank terminal needs a reason. */
+const LOOK_MS = 5_000
+const FIRST_LOOK_MS = 1_500
 
-type PipesClient = Pick<Client<typeof PipesService>, 'read' | 'write' | 'closePipe'>
+type PipesClient = Pick<Client<typeof PipesService>, 'read' | 'write' | 'closePipe' | 'getPipe'>
+
+export interface PipeStart {
+  pipeId: string
+  /** Output before this offset is known already. */
+  from: number
+  /** The pipe was attached to before and may be gone; reading one that is gone would make a new one. */
+  known: boolean
+}
 
 /** One terminal's bytes, both ways, over reconnects. */
 export class PipeLink {
-  private offset = 0n
-  private sequence = 0n
-  private readonly writerId = crypto.randomUUID()
-  private pending: Uint8Array[] = []
-  private writing = false
-  private batch: ReturnType<typeof setTimeout> | undefined
+  private readonly pipeId: string
+  private offset: bigint
+  private known: boolean
+  private state: PipeState | undefined
+  private watching = 0
+  private visible = true
   private outstanding = 0
   private drained: (() => void) | undefined
-  private readonly abort = new AbortController()
+  private wake: (() => void) | undefined
+  private look: ReturnType<typeof setTimeout> | undefined
+  private abort = new AbortController()
+  private keys: Keystrokes
 
   constructor(
     private readonly client: PipesClient,
-    private readonly pipeId: string,
+    start: PipeStart,
     private readonly post: (message: FromWorker, transfer?: Transferable[]) => void,
   ) {
+    this.pipeId = start.pipeId
+    this.offset = BigInt(start.from)
+    this.known = start.known
+    this.keys = this.newKeys()
     void this.read()
+  }
+
+  private newKeys(): Keystrokes {
+    return new Keystrokes(this.client, this.pipeId, (text) => this.finish('broken', text))
   }
 
   private event(event: PipeEvent): void {
     this.post({ type: 'pipe', pipeId: this.pipeId, event })
   }
 
+  private say(state: PipeState, text = '', retryAt?: number): void {
+    if (state === this.state && retryAt === undefined) return
+    this.state = state
+    this.event({ kind: 'state', state, text, retryAt })
+  }
+
   private async read(): Promise<void> {
     const { signal } = this.abort
     for (let attempt = 0; !signal.aborted; ) {
-      this.event({ kind: 'state', state: 'connecting', text: '' })
+      this.say('connecting')
       try {
-        let first = true
+        if (this.known) await this.client.getPipe({ pipeId: this.pipeId }, { signal })
+        this.known = false
         for await (const response of this.client.read(
           { pipeId: this.pipeId, fromOffset: this.offset },
           { signal },
         )) {
-          if (first) {
-            first = false
+          if (this.state === 'connecting') {
             attempt = 0
-            this.event({ kind: 'state', state: 'open', text: '' })
+            this.say('open')
+            this.lookLater(FIRST_LOOK_MS)
           }
           this.take(response.data, response.offset)
           if (this.outstanding > MAX_OUTSTANDING)
             await new Promise<void>((resolve) => (this.drained = resolve))
           if (signal.aborted) return
         }
-        // The server ends the stream when the far process has ended.
-        return this.finish('The session has ended.')
+        // The server ends the stream when the pipe is closed.
+        return this.finish('ended', '')
       } catch (error) {
         if (signal.aborted) return
         const cause = ConnectError.from(error)
-        if (cause.code === Code.NotFound) return this.finish('The session has ended.')
-        if (cause.code === Code.PermissionDenied || attempt >= GIVE_UP_AFTER)
-          return this.finish(explain(cause))
-        const wait = backoff(attempt++)
-        this.event({ kind: 'state', state: 'reconnecting', text: explain(cause), retryAt: Date.now() + wait })
-        await new Promise((resolve) => setTimeout(resolve, wait))
+        clearTimeout(this.look)
+        if (cause.code === Code.NotFound) return this.finish('ended', '')
+        if (cause.code === Code.PermissionDenied || cause.code === Code.Unauthenticated)
+          return this.finish('broken', explain(cause))
+        if (attempt >= GIVE_UP_AFTER) return this.finish('broken', explain(cause))
+        await this.pause(backoff(attempt++), explain(cause))
       }
     }
+  }
+
+  private async pause(wait: number, why: string): Promise<void> {
+    this.say('reconnecting', why, Date.now() + wait)
+    await new Promise<void>((resolve) => {
+      this.wake = resolve
+      setTimeout(resolve, wait)
+    })
+    this.wake = undefined
   }
 
   private take(data: Uint8Array, offset: bigint): void {
@@ -81,10 +118,36 @@ export class PipeLink {
     const end = offset + BigInt(data.length)
     if (end > this.offset) this.offset = end
     if (fresh.length === 0) return
+    if (this.state === 'waiting') this.say('open')
     this.outstanding += fresh.length
     // The decoder's buffer is shared by neighbouring fields, so the bytes are copied before they are given away.
     const copy = fresh.slice()
-    this.post({ type: 'pipeData', pipeId: this.pipeId, data: copy }, [copy.buffer])
+    const { pipeId } = this
+    this.post({ type: 'pipeData', pipeId, data: copy, end: Number(this.offset) }, [copy.buffer])
+  }
+
+  private lookLater(wait: number): void {
+    clearTimeout(this.look)
+    this.look = setTimeout(() => void this.lookAround(), wait)
+  }
+
+  /** Whether the process is attached, and how many people are. */
+  private async lookAround(): Promise<void> {
+    const { signal } = this.abort
+    try {
+      if (this.visible) {
+        const found = await this.client.getPipe({ pipeId: this.pipeId }, { signal })
+        if (this.state === 'open' && found.probeConnections === 0) this.say('waiting')
+        else if (this.state === 'waiting' && found.probeConnections > 0) this.say('open')
+        if (found.userConnections !== this.watching) {
+          this.watching = found.userConnections
+          this.event({ kind: 'watching', count: this.watching })
+        }
+      }
+    } catch {
+      // The stream tells what is wrong.
+    }
+    if (!signal.aborted && (this.state === 'open' || this.state === 'waiting')) this.lookLater(LOOK_MS)
   }
 
   ack(bytes: number): void {
@@ -96,79 +159,46 @@ export class PipeLink {
   }
 
   write(data: Uint8Array): void {
-    this.pending.push(data)
-    if (this.writing || this.batch !== undefined) return
-    this.batch = setTimeout(() => {
-      this.batch = undefined
-      void this.flush()
-    }, BATCH_MS)
+    this.keys.write(data)
   }
 
-  /** One call at a time: a number is used again until it is answered, and the server applies it once. */
-  private async flush(): Promise<void> {
-    if (this.writing) return
-    this.writing = true
-    const { signal } = this.abort
-    try {
-      while (this.pending.length > 0 && !signal.aborted) {
-        const data = this.nextPiece()
-        const sequence = ++this.sequence
-        for (let attempt = 0; !signal.aborted; attempt++) {
-          try {
-            await this.client.write(
-              { pipeId: this.pipeId, data, writerId: this.writerId, sequence },
-              { signal },
-            )
-            break
-          } catch (error) {
-            const cause = ConnectError.from(error)
-            if (signal.aborted) return
-            if (
-              cause.code !== Code.Unavailable &&
-              cause.code !== Code.DeadlineExceeded &&
-              cause.code !== Code.Unknown
-            ) {
-              return this.finish(`Input was refused: ${explain(cause)}`)
-            }
-            if (attempt >= GIVE_UP_AFTER) return this.finish(explain(cause))
-            await new Promise((resolve) => setTimeout(resolve, backoff(attempt)))
-          }
-        }
-      }
-    } finally {
-      this.writing = false
-    }
+  setVisible(visible: boolean): void {
+    this.visible = visible
   }
 
-  private nextPiece(): Uint8Array {
-    const size = Math.min(
-      MAX_WRITE,
-      this.pending.reduce((sum, piece) => sum + piece.length, 0),
-    )
-    const data = new Uint8Array(size)
-    let at = 0
-    while (at < size) {
-      const piece = this.pending[0]
-      const part = piece.subarray(0, size - at)
-      data.set(part, at)
-      at += part.length
-      if (part.length === piece.length) this.pending.shift()
-      else this.pending[0] = piece.subarray(part.length)
-    }
-    return data
+  /** Tries now: cuts a pause short, or begins again after giving up. */
+  retry(): void {
+    if (this.state !== 'broken') return this.wake?.()
+    this.abort = new AbortController()
+    this.keys = this.newKeys()
+    void this.read()
   }
 
-  private finish(text: string): void {
+  private finish(state: 'ended' | 'broken', text: string): void {
     if (this.abort.signal.aborted) return
-    this.event({ kind: 'state', state: 'closed', text })
-    this.abort.abort()
+    this.say(state, text)
+    this.stop()
+    this.keys.drop()
   }
 
-  /** Lets go; with `end` the far process is told, too. */
-  close(end: boolean): void {
+  private stop(): void {
     this.abort.abort()
-    clearTimeout(this.batch)
+    clearTimeout(this.look)
     this.drained?.()
-    if (end) void this.client.closePipe({ pipeId: this.pipeId }).catch(() => undefined)
+    this.drained = undefined
+    this.wake?.()
+  }
+
+  /** Lets go; the far process goes on for a while, for whoever attaches next. What was typed is still sent. */
+  release(): void {
+    this.stop()
+    void this.keys.finish()
+  }
+
+  /** Ends the far process, too. */
+  async end(): Promise<void> {
+    this.stop()
+    this.keys.drop()
+    await this.client.closePipe({ pipeId: this.pipeId })
   }
 }

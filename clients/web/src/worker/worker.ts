@@ -135,14 +135,17 @@ class Desk {
         void this.answer(message.id, message.call)
         return
       case 'pipeOpen':
-        this.pipes.set(message.pipeId, new PipeLink(this.pipesClient, message.pipeId, post))
+        this.pipes.get(message.pipeId)?.release()
+        this.pipes.set(message.pipeId, new PipeLink(this.pipesClient, message, post))
         return
       case 'pipeWrite':
         return this.pipes.get(message.pipeId)?.write(message.data)
       case 'pipeAck':
         return this.pipes.get(message.pipeId)?.ack(message.bytes)
-      case 'pipeClose':
-        this.pipes.get(message.pipeId)?.close(message.end)
+      case 'pipeRetry':
+        return this.pipes.get(message.pipeId)?.retry()
+      case 'pipeRelease':
+        this.pipes.get(message.pipeId)?.release()
         this.pipes.delete(message.pipeId)
     }
   }
@@ -171,6 +174,7 @@ class Desk {
   private setVisible(visible: boolean): void {
     clearTimeout(this.sleepTimer)
     this.session.setVisible(visible)
+    for (const pipe of this.pipes.values()) pipe.setVisible(visible)
     if (visible) this.stream.wake()
     else this.sleepTimer = setTimeout(() => this.stream.sleep(), SLEEP_AFTER_MS)
   }
@@ -184,8 +188,16 @@ class Desk {
     }
   }
 
+  private async endPipe(pipeId: string): Promise<void> {
+    const pipe = this.pipes.get(pipeId)
+    this.pipes.delete(pipeId)
+    if (pipe) await pipe.end()
+    else await this.pipesClient.closePipe({ pipeId })
+  }
+
   private async call(call: Call): Promise<unknown> {
     if (call.method === 'csv') return this.session.csv()
+    if (call.method === 'endPipe') return this.endPipe(call.pipeId)
     if (call.method === 'user') {
       const answer = await this.users.getCurrentUser({})
       return {

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest'
+import { describe, mayRun } from './describe'
+
+const event = (state: 'open' | 'reconnecting' | 'broken', text = '', retryAt?: number) =>
+  ({ kind: 'state', state, text, retryAt }) as const
+
+it('says who else is attached', () => {
+  expect(describe(event('open'), 1, 0)).toBe('Connected')
+  expect(describe(event('open'), 3, 0)).toBe('Connected; 3 people are attached')
+})
+
+it('says when it tries again, and why', () => {
+  const lost = event('reconnecting', 'the server cannot be reached', 5_000)
+  expect(describe(lost, 1, 1_500)).toBe('Reconnecting in 4 s: the server cannot be reached. Nothing is lost.')
+  expect(describe(lost, 1, 6_000)).toBe('Reconnecting: the server cannot be reached. Nothing is lost.')
+})
+
+it('asks only where something may run', () => {
+  expect(mayRun('open', true)).toBe(true)
+  expect(mayRun('broken', true)).toBe(true)
+  expect(mayRun('ended', true)).toBe(false)
+  expect(mayRun('open', false)).toBe(false)
+})
