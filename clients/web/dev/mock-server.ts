@@ -43,7 +43,7 @@ export class Mock {
   private lastStep = 0
   private names = 0
 
-  constructor(name: string) {
+  constructor(private readonly name: string) {
     this.world = new World(SIZES[name] ?? SIZES.medium)
     this.renderer = new Renderer(this.world)
     const hosts = [...this.world.entities.values()].filter((entity) => entity.kind === 'host')
@@ -130,7 +130,8 @@ export class Mock {
       getCurrentUser: () => ({
         user: { id: 'local', name: 'local' },
         organisation: { id: 'local', name: 'Local' },
-        permissions: [1, 2, 4, 5, 6, 7],
+        // In the small installation one is missing.
+        permissions: this.name === 'few' ? [1, 2, 4, 5, 6] : [1, 2, 4, 5, 6, 8],
       }),
     })
   }

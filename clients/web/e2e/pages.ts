@@ -111,19 +111,49 @@ export const pages: Scenario[] = [
       await desk.waitForScene('containers')
       await desk.clickNode('queue-master')
       const controls = desk.byId('details').getByRole('toolbar', { name: 'Controls' })
-      await controls.getByRole('button', { name: 'Pause' }).click()
-      await desk.page.getByRole('alert').getByText('cannot pause').waitFor()
-      await controls.getByRole('button', { name: 'Stop' }).click()
       const dialog = desk.page.getByRole('alertdialog')
+      // The probe asks for no question here, but it interrupts something.
+      await controls.getByRole('button', { name: 'Pause' }).click()
+      await dialog.getByText('Pause shop_queue-master_1?').waitFor()
+      await dialog.getByText('workshop').waitFor()
+      await dialog.getByRole('button', { name: 'Pause' }).click()
+      const failure = desk.byId('details').getByRole('alert').getByText('cannot pause')
+      await failure.waitFor()
+      // What went wrong stays while another goes well.
+      await controls.getByRole('button', { name: 'Restart' }).click()
+      await dialog.getByRole('button', { name: 'Restart' }).click()
+      await desk
+        .byId('details')
+        .getByRole('status')
+        .getByText(/done in/)
+        .waitFor()
+      await failure.waitFor()
+      await desk.byId('details').getByRole('button', { name: 'Dismiss: Pause' }).click()
+      await failure.waitFor({ state: 'detached' })
+      await controls.getByRole('button', { name: 'Stop' }).click()
       await dialog.getByText('Stop this container?').waitFor()
       await dialog.getByRole('button', { name: 'Cancel' }).click()
       await dialog.waitFor({ state: 'detached' })
       await controls.getByRole('button', { name: 'Stop' }).click()
       await dialog.getByRole('button', { name: 'Stop' }).click()
       await desk.byId('details').waitFor({ state: 'detached' })
+      // Its card is gone, so this is where it is said.
+      await desk.byId('notices').getByText('Stop · shop_queue-master_1:').waitFor()
       await desk.page.waitForFunction(
         () => !window.weftMap!.scene!.labels.some((label) => label.includes('queue-master')),
       )
+    },
+  },
+  {
+    name: 'controls: what is not allowed says which permission is missing',
+    path: '/few/#/hosts',
+    run: async (desk) => {
+      await desk.live()
+      await desk.waitForScene('hosts')
+      await desk.clickNode('workshop')
+      const details = desk.byId('details')
+      await details.getByText('Exec shell: you need the permission “host-exec”').waitFor()
+      assert.equal(await details.getByRole('button', { name: 'Exec shell' }).count(), 0)
     },
   },
   {

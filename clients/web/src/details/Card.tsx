@@ -114,9 +114,7 @@ export function Card({ card, depth, onBack, onClose }: Props) {
         {!gone && shown?.stale && (
           <p className={css.note}>Its probe is late. What you see is what was last known.</p>
         )}
-        {shown && !gone && shown.controls.length > 0 && (
-          <Controls controls={shown.controls} label={shown.label} />
-        )}
+        {shown && !gone && shown.controls.length > 0 && <Controls details={shown} />}
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keys */}
       <div className={css.body} tabIndex={0} role="region" aria-label="Facts">

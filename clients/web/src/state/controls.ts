@@ -1,71 +1,91 @@
 import type { ControlView } from '../shared/details'
 import type { InvokeResult } from '../shared/messages'
+import { permissionName, permissionOf } from '../shared/permissions'
 import { app, backend, closeCards } from './app'
 import { CallError } from './backend'
+import { beginRun, dismissRun, endRun } from './runs'
 import { openTerminal } from './terminals'
 
 /** Running controls and opening what they answer. */
 
-const EXEC = 5
-const LOGS = 6
-const CONTROL = 4
-
-/** Which permission a control needs, as the server decides it. */
-export function permissionOf(control: string): number {
-  if (/(^|_)(exec|attach)(_|$)/.test(control)) return EXEC
-  if (/(^|_)(logs?|describe)(_|$)/.test(control)) return LOGS
-  return CONTROL
+/** What stops, removes or interrupts something: asked about even if the probe does not ask for it. */
+export function isDestructive(control: string): boolean {
+  return /(^|_)(stop|kill|restart|pause|delete|remove|down|cordon|drain)(_|$)/.test(control)
 }
 
-export function mayInvoke(control: string, permissions: number[] | null | undefined): boolean {
-  return !permissions || permissions.includes(permissionOf(control))
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof CallError)) return 'Something went wrong.'
+/** What went wrong, and what to do, in words. */
+export function explainControl(error: unknown, control: string): string {
+  if (!(error instanceof CallError)) return 'something went wrong in this page; load it anew.'
   switch (error.code) {
     case 'Unavailable':
       return /cannot be reached/.test(error.message)
-        ? 'The server cannot be reached.'
-        : 'The probe is not connected right now.'
+        ? 'the server cannot be reached; nothing is known of what happened. Look at the node before you try again.'
+        : 'its probe is not connected right now. Try again when it is back, or look after the probe on its host.'
     case 'DeadlineExceeded':
-      return 'The probe did not answer in time. It may still have acted.'
+      return 'the probe did not answer in time. It may still have acted: look at the node before you try again.'
     case 'PermissionDenied':
-      return 'You are not allowed to do this.'
+      return /LOGIN_TOO_OLD|log in again/i.test(error.message)
+        ? 'this needs a recent login. Log in again, and try once more.'
+        : `you may not do this: it needs the permission “${permissionName(permissionOf(control))}”. An admin of the organisation can give it to you.`
+    case 'ResourceExhausted':
+      return `${error.message}. Wait a little, and try again.`
+    case 'NotFound':
+      return 'there is no such node any more.'
     default:
       return error.message
   }
 }
 
-/** Runs a control. Returns what went wrong, or an empty text. */
-export async function invoke(control: ControlView, label: string): Promise<string> {
+/** What the probe answered, for people: nothing if it said nothing, text without its quotes. */
+export function answerText(json: string): string {
+  if (json === '') return ''
+  try {
+    const value: unknown = JSON.parse(json)
+    if (value === null || value === true) return ''
+    return typeof value === 'string' ? value : JSON.stringify(value)
+  } catch {
+    return json
+  }
+}
+
+function open(result: InvokeResult, control: ControlView, label: string): void {
+  openTerminal({
+    pipeId: result.pipeId,
+    title: `${control.label} · ${label}`,
+    raw: result.rawTty,
+    resizeControl: result.resizeControl,
+    probeId: control.probeId,
+    nodeId: control.nodeId,
+    known: false,
+    away: false,
+    watch: false,
+    size: null,
+  })
+}
+
+/** Runs a control; how it goes is in `runs`. Does nothing if it runs already. */
+export async function invoke(control: ControlView, label: string): Promise<void> {
+  const run = beginRun(control, label)
+  if (!run) return
+  const { probeId, nodeId, id } = control
   try {
     const result = await backend.call<InvokeResult>({
       method: 'invoke',
-      probeId: control.probeId,
-      nodeId: control.nodeId,
-      control: control.id,
+      probeId,
+      nodeId,
+      control: id,
       args: {},
     })
-    if (result.error !== '') return result.error
+    if (result.error !== '') return endRun(run.id, 'failed', `${result.error}.`)
     if (result.pipeId !== '') {
-      openTerminal({
-        pipeId: result.pipeId,
-        title: `${control.label} · ${label}`,
-        raw: result.rawTty,
-        resizeControl: result.resizeControl,
-        probeId: control.probeId,
-        nodeId: control.nodeId,
-        known: false,
-        away: false,
-        watch: false,
-        size: null,
-      })
+      // The terminal shows by itself how it went.
+      dismissRun(run.id)
+      return open(result, control, label)
     }
     const front = app.get().address.cards.at(-1)
     if (result.removedNodeId !== '' && front?.nodeId === result.removedNodeId) closeCards()
-    return ''
+    endRun(run.id, 'done', answerText(result.value))
   } catch (error) {
-    return explain(error)
+    endRun(run.id, 'failed', explainControl(error, id))
   }
 }

@@ -1,6 +1,7 @@
 import { Tooltip } from 'radix-ui'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { CardStack } from '../details/CardStack'
+import { Notices } from '../details/Notices'
 import { MapView } from '../map/MapView'
 import { app, navigate, popCard, shownMetric } from '../state/app'
 import { useStore } from '../state/store'
@@ -109,6 +110,7 @@ export function App() {
             )}
             <Empty />
             <CardStack />
+            <Notices />
           </div>
           {hasTerminals && (
             <Suspense fallback={<div className={css.dockWait} />}>

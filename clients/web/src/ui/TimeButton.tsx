@@ -17,7 +17,7 @@ export function TimeButton() {
         <Tip text="Stop at this moment">
           <button type="button" className={css.live} aria-label="Pause" onClick={pause}>
             <Icon name="pause" size={12} />
-            Pause
+            <span>Pause</span>
           </button>
         </Tip>
       ) : (
