@@ -1,3 +1,4 @@
+import type { AccountCall } from './accounts'
 import type { DetailsView } from './details'
 import type { Scene, SceneValues } from './scene'
 
@@ -37,7 +38,8 @@ export interface TableSpec {
 }
 
 export type ToWorker =
-  | { type: 'init'; base: string }
+  /** `org` is the organisation that is looked at; empty for the caller's own. */
+  | { type: 'init'; base: string; org: string }
   | { type: 'scope'; scope: PageScope }
   | { type: 'view'; view: PageView }
   | { type: 'table'; spec: TableSpec | null }
@@ -64,8 +66,12 @@ export type Call =
   | { method: 'user' }
   | { method: 'timeline'; from: number; until: number; spans: number }
   | { method: 'csv' }
+  | AccountCall
   /** Ends a pipe and its process, whether it is open here or not. */
   | { method: 'endPipe'; pipeId: string }
+
+/** In place of a code: a person must have logged in within the last 15 minutes for this. */
+export const LOGIN_TOO_OLD = 'LoginTooOld'
 
 export interface InvokeResult {
   error: string
@@ -77,8 +83,14 @@ export interface InvokeResult {
 }
 
 export interface UserView {
+  id: string
+  email: string
   name: string
+  orgId: string
+  /** Its name. */
   org: string
+  /** What is refused in it, and why; empty if nothing is. */
+  refusal: string
   /** Null when the server did not say: then nothing is hidden. */
   permissions: number[] | null
 }

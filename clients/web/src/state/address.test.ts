@@ -18,6 +18,7 @@ describe('address', () => {
       ],
     })
     checkRoundTrip({ query: 'cpu > 50% "a b"', chips: ['-host:db', 'a&b=c'], groupBy: 'meta:ns', metric: '' })
+    checkRoundTrip({ org: 'brisk-loom-4711', page: 'audit' })
     checkRoundTrip({ at: 1_700_000_000_000, metric: 'CPU' })
   })
 
@@ -29,6 +30,7 @@ describe('address', () => {
     expect(parseAddress('')).toEqual(START)
     expect(parseAddress('#/%E0%A4%A?card=x&at=never')).toMatchObject({ cards: [], at: null })
     expect(parseAddress('#!/state/{broken')).toEqual(START)
+    expect(parseAddress('#/pods?page=secrets&org=../x')).toMatchObject({ page: '', org: '' })
   })
 
   it("understands Scope's links", () => {

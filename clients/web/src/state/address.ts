@@ -1,7 +1,14 @@
 import type { CardRef } from '../shared/messages'
 
+export const PAGES = ['members', 'tokens', 'audit', 'you'] as const
+export type Page = '' | (typeof PAGES)[number]
+
 /** What the address says: everything needed to show a colleague the same picture. */
 export interface Address {
+  /** The organisation; empty for the caller's own. */
+  org: string
+  /** What lies over the picture. */
+  page: Page
   topologyId: string
   view: 'map' | 'table'
   options: Record<string, string[]>
@@ -18,6 +25,8 @@ export interface Address {
 }
 
 export const START: Address = {
+  org: '',
+  page: '',
   topologyId: '',
   view: 'map',
   options: {},
@@ -42,6 +51,8 @@ function decodePart(text: string): string {
 
 export function formatAddress(address: Address): string {
   const params = new URLSearchParams()
+  if (address.org !== '') params.set('org', address.org)
+  if (address.page !== '') params.set('page', address.page)
   if (address.view !== 'map') params.set('view', address.view)
   for (const [id, values] of Object.entries(address.options))
     params.set(`o.${id}`, values.map(encodePart).join(','))
@@ -55,6 +66,12 @@ export function formatAddress(address: Address): string {
   if (address.at !== null) params.set('at', new Date(address.at).toISOString())
   const query = params.toString()
   return `#/${encodeURIComponent(address.topologyId)}${query === '' ? '' : `?${query}`}`
+}
+
+/** The organisation that an address of any kind names, by the server's rule for their ids; empty if it names none. */
+export function orgOf(hash: string): string {
+  const org = new URLSearchParams(hash.split('?')[1] ?? '').get('org') ?? ''
+  return /^[a-z0-9-]{1,64}$/.test(org) ? org : ''
 }
 
 export function parseAddress(hash: string): Address {
@@ -73,6 +90,8 @@ export function parseAddress(hash: string): Address {
   const sort = params.get('sort') ?? ''
   const at = Date.parse(params.get('at') ?? '')
   return {
+    org: orgOf(hash),
+    page: PAGES.find((one) => one === params.get('page')) ?? '',
     topologyId: safeDecode(found[1]),
     view: params.get('view') === 'table' ? 'table' : 'map',
     options,

@@ -9,7 +9,7 @@ import type {
   TopologyView,
   UserView,
 } from '../shared/messages'
-import { type Address, formatAddress, parseAddress } from './address'
+import { type Address, formatAddress, orgOf, parseAddress } from './address'
 import { Backend, CallError } from './backend'
 import { Store } from './store'
 import { parseTerminalAddress } from './terminalAddress'
@@ -79,7 +79,7 @@ export const app = new Store<AppState>({
   cursor: '',
 })
 
-export const backend = new Backend(receive)
+export const backend = new Backend(receive, orgOf(window.location.hash))
 
 function receive(message: FromWorker): void {
   switch (message.type) {
@@ -260,6 +260,16 @@ export function setPlayback(playback: Playback | null): void {
   post()
 }
 
+const NOBODY: UserView = {
+  id: '',
+  email: '',
+  name: '',
+  orgId: '',
+  org: '',
+  refusal: '',
+  permissions: null,
+}
+
 const ASK_AGAIN_MS = 10_000
 
 /** Whether the server knows the past. */
@@ -276,7 +286,9 @@ async function askForHistory(): Promise<void> {
 
 function follow(): void {
   // A terminal has the window to itself.
-  if (parseTerminalAddress(window.location.hash)) window.location.reload()
+  const { hash } = window.location
+  // So has an organisation: nothing of one may be left when another is shown.
+  if (parseTerminalAddress(hash) || orgOf(hash) !== app.get().address.org) window.location.reload()
   else show(parseAddress(window.location.hash))
 }
 
@@ -292,5 +304,5 @@ export function start(): void {
     .call<UserView>({ method: 'user' })
     .then((user) => app.set({ user }))
     // A server without users answers nothing here; the server decides in the end anyway.
-    .catch(() => app.set({ user: { name: '', org: '', permissions: null } }))
+    .catch(() => app.set({ user: NOBODY }))
 }

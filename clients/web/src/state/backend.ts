@@ -31,14 +31,14 @@ export class Backend {
   private lastCall = 0
   scene: Scene | undefined
 
-  constructor(listener: Listener) {
+  constructor(listener: Listener, org: string) {
     this.worker = new Worker(new URL('../worker/worker.ts', import.meta.url), {
       type: 'module',
       name: 'weft',
     })
     this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data, listener)
     // The services live beside the page, whatever path it is served under.
-    this.send({ type: 'init', base: new URL('.', window.location.href).href.replace(/\/$/, '') })
+    this.send({ type: 'init', base: new URL('.', window.location.href).href.replace(/\/$/, ''), org })
   }
 
   send(message: ToWorker): void {

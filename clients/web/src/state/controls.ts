@@ -1,5 +1,5 @@
 import type { ControlView } from '../shared/details'
-import type { InvokeResult } from '../shared/messages'
+import { type InvokeResult, LOGIN_TOO_OLD } from '../shared/messages'
 import { permissionName, permissionOf } from '../shared/permissions'
 import { app, backend, closeCards } from './app'
 import { CallError } from './backend'
@@ -24,9 +24,9 @@ export function explainControl(error: unknown, control: string): string {
     case 'DeadlineExceeded':
       return 'the probe did not answer in time. It may still have acted: look at the node before you try again.'
     case 'PermissionDenied':
-      return /LOGIN_TOO_OLD|log in again/i.test(error.message)
-        ? 'this needs a recent login. Log in again, and try once more.'
-        : `you may not do this: it needs the permission “${permissionName(permissionOf(control))}”. An admin of the organisation can give it to you.`
+      return `you may not do this: it needs the permission “${permissionName(permissionOf(control))}”. An admin of the organisation can give it to you.`
+    case LOGIN_TOO_OLD:
+      return 'this needs a login of the last 15 minutes. Sign in again, then do it once more.'
     case 'ResourceExhausted':
       return `${error.message}. Wait a little, and try again.`
     case 'NotFound':

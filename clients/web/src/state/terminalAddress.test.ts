@@ -4,13 +4,14 @@ import { formatTerminalAddress, parseTerminalAddress } from './terminalAddress'
 describe('addresses of terminals', () => {
   it('come back as they went', () => {
     const watch = {
+      org: 'amber',
       pipeId: 'pipe-17',
       title: 'Exec shell · orders & co',
       watch: true,
       size: [120, 40] as [number, number],
     }
     expect(parseTerminalAddress(formatTerminalAddress(watch))).toEqual(watch)
-    const own = { ...watch, watch: false, size: null }
+    const own = { ...watch, org: '', watch: false, size: null }
     expect(parseTerminalAddress(formatTerminalAddress(own))).toEqual(own)
   })
 

@@ -1,6 +1,10 @@
+import { orgOf } from './address'
+
 /** Addresses of windows that show one terminal. */
 
 export interface TerminalAddress {
+  /** The organisation; empty for the caller's own. */
+  org: string
   pipeId: string
   title: string
   /** Somebody else's: it shows what the owner sees and takes no input. */
@@ -16,6 +20,7 @@ const MAX_CELLS = 1000
 
 export function formatTerminalAddress(address: TerminalAddress): string {
   const params = new URLSearchParams({ title: address.title })
+  if (address.org !== '') params.set('org', address.org)
   if (address.size) params.set('size', address.size.join('x'))
   return `#/-/${address.watch ? 'watch' : 'terminal'}/${address.pipeId}?${params}`
 }
@@ -36,6 +41,7 @@ export function parseTerminalAddress(hash: string): TerminalAddress | null {
   if (!found || !PIPE_ID.test(found[2])) return null
   const params = new URLSearchParams(found[3] ?? '')
   return {
+    org: orgOf(hash),
     pipeId: found[2],
     title: (params.get('title') ?? '').slice(0, MAX_TITLE) || 'Terminal',
     watch: found[1] === 'watch',

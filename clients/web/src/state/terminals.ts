@@ -1,4 +1,4 @@
-import { backend } from './app'
+import { app, backend } from './app'
 import { Store } from './store'
 import { formatTerminalAddress } from './terminalAddress'
 
@@ -129,7 +129,13 @@ function handOver(pipeId: string): Screen | undefined {
 export function popOut(terminal: Terminal): boolean {
   const { pipeId, title } = terminal
   const url = new URL(window.location.href)
-  url.hash = formatTerminalAddress({ pipeId, title, watch: false, size: null })
+  url.hash = formatTerminalAddress({
+    org: app.get().address.org,
+    pipeId,
+    title,
+    watch: false,
+    size: null,
+  })
   return window.open(url.href, `weft-${pipeId}`, 'popup,width=860,height=560') !== null
 }
 

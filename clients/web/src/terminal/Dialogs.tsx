@@ -1,5 +1,6 @@
 import { Dialog } from 'radix-ui'
 import { useRef, useState } from 'react'
+import { orgOf } from '../state/address'
 import { formatTerminalAddress } from '../state/terminalAddress'
 import type { Terminal } from '../state/terminals'
 import { Confirm } from '../ui/Confirm'
@@ -68,7 +69,13 @@ export function ShareDialog({
   const field = useRef<HTMLInputElement>(null)
   const [copied, setCopied] = useState(false)
   const url = new URL(window.location.href)
-  url.hash = formatTerminalAddress({ pipeId: terminal.pipeId, title: terminal.title, watch: true, size })
+  url.hash = formatTerminalAddress({
+    org: orgOf(url.hash),
+    pipeId: terminal.pipeId,
+    title: terminal.title,
+    watch: true,
+    size,
+  })
   const close = () => {
     setCopied(false)
     onClose()

@@ -17,6 +17,7 @@ import { TableView } from './TableView'
 import { TimeStrip } from './TimeStrip'
 import { TopBar } from './TopBar'
 
+const AccountPage = lazy(() => import('../account/AccountPage'))
 const TerminalDock = lazy(() => import('../terminal/TerminalDock'))
 
 /** A card of 400 and its margins. */
@@ -43,6 +44,8 @@ function onKey(event: KeyboardEvent): void {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || app.get().dialog !== '')
     return
+  // A page over the picture has keys of its own.
+  if (app.get().address.page !== '') return
   if (event.key === '/') document.getElementById(SEARCH_ID)?.focus()
   else if (event.key === '?') app.set({ dialog: 'help' })
   else if (event.key === 'g') navigate({ view: 'map' })
@@ -77,6 +80,7 @@ function useWidth(): number {
 
 export function App() {
   const view = useStore(app, (state) => state.address.view)
+  const page = useStore(app, (state) => state.address.page)
   const hasCards = useStore(app, (state) => state.address.cards.length > 0)
   const hasTerminals = useStore(terminals, (state) => state.all.length > 0)
   const menu = useStore(app, (state) => state.menu)
@@ -121,6 +125,11 @@ export function App() {
         </main>
         <StatusLine />
       </div>
+      {page !== '' && (
+        <Suspense>
+          <AccountPage />
+        </Suspense>
+      )}
       <HelpDialog />
       <CommandPalette />
     </Tooltip.Provider>

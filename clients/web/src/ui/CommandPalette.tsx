@@ -1,6 +1,8 @@
 import { Dialog } from 'radix-ui'
 import { useMemo, useState } from 'react'
 import { fullName } from '../shared/names'
+import { ADMIN, may } from '../shared/permissions'
+import type { Page } from '../state/address'
 import { app, backend, navigate, setTopology } from '../state/app'
 import { tidy } from '../state/pins'
 import { useStore } from '../state/store'
@@ -54,7 +56,20 @@ function commands(): Item[] {
       'Action',
       () => void navigator.clipboard?.writeText(window.location.href),
     ),
+    ...accountCommands(item),
     item('Help and keys', 'Action', () => app.set({ dialog: 'help' })),
+  ]
+}
+
+function accountCommands(item: (label: string, detail: string, act: () => void) => Item): Item[] {
+  const { user } = app.get()
+  if (!user || user.id === '') return []
+  const page = (label: string, to: Page) => item(label, 'Account', () => navigate({ page: to }))
+  return [
+    page('Members', 'members'),
+    page('Tokens', 'tokens'),
+    ...(may(ADMIN, user.permissions) ? [page('Audit log', 'audit')] : []),
+    page('You and your organisations', 'you'),
   ]
 }
 

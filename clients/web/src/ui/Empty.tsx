@@ -1,4 +1,5 @@
 import { fullName } from '../shared/names'
+import { ADMIN, may } from '../shared/permissions'
 import { formatMoment } from '../shared/timeline'
 import { app, backend, navigate } from '../state/app'
 import { useStore } from '../state/store'
@@ -32,6 +33,28 @@ function Filtered({ name }: { name: string }) {
         There is something to show, but the choices under “Show”, the search filters or the moment leave none
         of it.
       </p>
+    </Panel>
+  )
+}
+
+function NothingYet() {
+  const user = useStore(app, (state) => state.user)
+  // The local user needs no token, and reports by itself.
+  const tokens = user !== null && user.email !== '' && may(ADMIN, user.permissions)
+  return (
+    <Panel
+      title="Nothing reports yet"
+      actions={
+        tokens && (
+          <button type="button" onClick={() => navigate({ page: 'tokens' })}>
+            Make a token for a probe
+          </button>
+        )
+      }
+    >
+      <p>Start a probe and point it here; what it sees appears within seconds.</p>
+      {!tokens && <pre>scope launch {window.location.host}</pre>}
+      <p>If probes are running, check that they reach this address and that their token is right.</p>
     </Panel>
   )
 }
@@ -125,15 +148,7 @@ export function Empty() {
   if ((summary?.nodes ?? 0) > 0) return null
   if ((summary?.hidden ?? 0) > 0 || (topology?.filtered ?? 0) > 0) return <Filtered name={name} />
   if (nowhere && at !== null) return <NoReports at={at} />
-  if (nowhere) {
-    return (
-      <Panel title="Nothing reports yet">
-        <p>Start a probe and point it here; what it sees appears within seconds.</p>
-        <pre>scope launch {window.location.host}</pre>
-        <p>If probes are running, check that they reach this address and that their token is right.</p>
-      </Panel>
-    )
-  }
+  if (nowhere) return <NothingYet />
   return (
     <Panel title={`No ${name.toLowerCase()}${at === null ? '' : ` at ${formatMoment(at, serverNow())}`}`}>
       <p>

@@ -6,6 +6,7 @@ import { useStore } from '../state/store'
 import { chosenValues, offered, rootOf, toggleOption } from '../state/topologies'
 import { Mark } from './Mark'
 import css from './Sidebar.module.css'
+import { UserMenu } from './UserMenu'
 
 function TopologyButton({
   topology,
@@ -186,6 +187,7 @@ export function Sidebar() {
         <Options />
         <Looks />
       </div>
+      <UserMenu />
     </aside>
   )
 }

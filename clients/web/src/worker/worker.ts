@@ -1,12 +1,14 @@
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
-import { Code, ConnectError, createClient } from '@connectrpc/connect'
+import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import { ControlsService } from '../gen/weft/controls/v1/controls_pb'
 import { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
 import { NodeView, QueryService, type WatchResponse } from '../gen/weft/query/v1/query_pb'
 import { UsersService } from '../gen/weft/users/v1/users_pb'
-import type { Call, FromWorker, PageScope, ToWorker } from '../shared/messages'
+import type { Call, FromWorker, PageScope, ToWorker, UserView } from '../shared/messages'
+import { LOGIN_TOO_OLD } from '../shared/messages'
 import { fullName } from '../shared/names'
+import { account, organisationView } from './accounts'
 import { detailsView } from './cards'
 import { Counts } from './counts'
 import { PipeLink } from './pipes'
@@ -39,6 +41,22 @@ function watchScope(scope: PageScope, moment: number | null): ScopeInit {
   }
 }
 
+/** The code, or the reason beside it that people can do something about. */
+function codeOf(error: ConnectError): string {
+  const reasons = error.details.map((detail) =>
+    'type' in detail && detail.type === 'google.rpc.ErrorInfo' ? new TextDecoder().decode(detail.value) : '',
+  )
+  return reasons.some((reason) => reason.includes('LOGIN_TOO_OLD')) ? LOGIN_TOO_OLD : Code[error.code]
+}
+
+/** Names the organisation that every call is about, for people who belong to several. */
+function about(org: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('weft-org', org)
+    return next(request)
+  }
+}
+
 /** Everything of one page that talks to the server. */
 class Desk {
   private readonly query
@@ -55,9 +73,10 @@ class Desk {
   private moment: number | null = null
   private frozen = false
 
-  constructor(base: string) {
+  constructor(base: string, org: string) {
     const transport = createGrpcWebTransport({
       baseUrl: base,
+      interceptors: org === '' ? [] : [about(org)],
       fetch: (input, init) => fetch(input, { ...init, credentials: 'same-origin' }),
     })
     this.query = createClient(QueryService, transport)
@@ -184,7 +203,7 @@ class Desk {
       post({ type: 'reply', id, ok: true, value: await this.call(call) })
     } catch (error) {
       const cause = ConnectError.from(error)
-      post({ type: 'reply', id, ok: false, error: explain(cause), code: Code[cause.code] })
+      post({ type: 'reply', id, ok: false, error: explain(cause), code: codeOf(cause) })
     }
   }
 
@@ -197,14 +216,20 @@ class Desk {
 
   private async call(call: Call): Promise<unknown> {
     if (call.method === 'csv') return this.session.csv()
+    if (call.method === 'account') return account(this.users, call)
     if (call.method === 'endPipe') return this.endPipe(call.pipeId)
     if (call.method === 'user') {
-      const answer = await this.users.getCurrentUser({})
+      const { user, organisation, permissions } = await this.users.getCurrentUser({})
+      const org = organisation && organisationView(organisation)
       return {
-        name: answer.user?.name || answer.user?.email || '',
-        org: answer.organisation?.name || answer.organisation?.id || '',
-        permissions: answer.permissions,
-      }
+        id: user?.id ?? '',
+        email: user?.email ?? '',
+        name: user?.name || user?.email || '',
+        orgId: org?.id ?? '',
+        org: org?.name ?? '',
+        refusal: org?.refusal ?? '',
+        permissions,
+      } satisfies UserView
     }
     if (call.method === 'timeline') {
       const answer = await this.query.getTimeline({
@@ -239,6 +264,6 @@ class Desk {
 let desk: Desk | undefined
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
-  if (event.data.type === 'init') desk = new Desk(event.data.base)
+  if (event.data.type === 'init') desk = new Desk(event.data.base, event.data.org)
   else desk?.handle(event.data)
 }

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { auditCsv, matchesAudit } from './auditLog'
+import { probeCommands } from './snippet'
+
+const event = {
+  position: 7,
+  at: Date.UTC(2026, 0, 2, 3, 4, 5),
+  actor: 'usr_1',
+  action: 'token.revoke',
+  target: 'tok_9',
+  detail: 'probes',
+}
+
+describe('the audit log', () => {
+  it('is filtered by words, in any field', () => {
+    for (const text of ['', 'revoke', 'TOK_9 usr_1', '2026-01-02 probes'])
+      expect(matchesAudit(event, text), text).toBe(true)
+    expect(matchesAudit(event, 'ada@ token', 'ada@amber.example')).toBe(true)
+    for (const text of ['ada@', 'create', 'revoke usr_2']) expect(matchesAudit(event, text), text).toBe(false)
+  })
+
+  it('is exported so that no spreadsheet runs it', () => {
+    expect(auditCsv([{ ...event, target: 'a,"b"', detail: '=1+2' }])).toBe(
+      `position,at,action,actor,target,detail\r\n7,2026-01-02T03:04:05.000Z,token.revoke,usr_1,"a,""b""",'=1+2\r\n`,
+    )
+  })
+})
+
+describe('commands for a probe', () => {
+  it('name the server, under any path', () => {
+    const of = (origin: string, pathname: string) => probeCommands({ origin, pathname }).split('\n')[1]
+    expect(of('https://weft.example', '/')).toMatch(/ https:\/\/weft\.example$/)
+    expect(of('http://h:4040', '/tools/weft/')).toMatch(/ http:\/\/h:4040\/tools\/weft$/)
+    expect(of('http://h:4040', '/weft/index.html')).toMatch(/ http:\/\/h:4040\/weft$/)
+  })
+})

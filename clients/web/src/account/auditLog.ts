@@ -1,0 +1,27 @@
+import type { AuditEventView } from '../shared/accounts'
+
+/** Whether every word of the filter is somewhere in the event, or in the name of who did it. */
+export function matchesAudit(event: AuditEventView, filter: string, name = ''): boolean {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean)
+  if (words.length === 0) return true
+  const day = event.at === null ? '' : new Date(event.at).toISOString()
+  const all = [event.action, event.actor, event.target, event.detail, day, name].join('\n').toLowerCase()
+  return words.every((word) => all.includes(word))
+}
+
+/** Spreadsheets run cells that begin with one of these. */
+const FORMULA = /^[=+\-@\t\r]/
+
+function cell(value: string): string {
+  const safe = FORMULA.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+export function auditCsv(events: AuditEventView[]): string {
+  const rows = events.map(({ position, at, action, actor, target, detail }) =>
+    [String(position), at === null ? '' : new Date(at).toISOString(), action, actor, target, detail].map(
+      cell,
+    ),
+  )
+  return `${[['position', 'at', 'action', 'actor', 'target', 'detail'], ...rows].map((row) => row.join(',')).join('\r\n')}\r\n`
+}

@@ -1,0 +1,130 @@
+import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
+import type { Client } from '@connectrpc/connect'
+import type {
+  AuditEvent,
+  Invitation,
+  Member,
+  Organisation,
+  Token,
+  UsersService,
+} from '../gen/weft/users/v1/users_pb'
+import type {
+  AccountCall,
+  AuditEventView,
+  InvitationView,
+  MemberView,
+  NewTokenView,
+  OrganisationView,
+  TokenView,
+} from '../shared/accounts'
+
+export type UsersClient = Client<typeof UsersService>
+
+function time(at: Timestamp | undefined): number | null {
+  return at ? timestampMs(at) : null
+}
+
+export function organisationView(organisation: Organisation): OrganisationView {
+  const { id, name, refusal } = organisation
+  const what = [refusal?.access && 'access', refusal?.upload && 'reports'].filter(Boolean).join(' and ')
+  const why = refusal?.reason ? `: ${refusal.reason}` : ''
+  return { id, name: name || id, refusal: what === '' ? '' : `${what} refused${why}` }
+}
+
+function memberView({ user, role, permissions }: Member): MemberView {
+  return { id: user?.id ?? '', email: user?.email ?? '', name: user?.name ?? '', role, permissions }
+}
+
+function invitationView(invitation: Invitation): InvitationView {
+  const { id, orgId, email, role, permissions } = invitation
+  return {
+    id,
+    orgId,
+    email,
+    role,
+    permissions,
+    createdAt: time(invitation.createdAt),
+    expiresAt: time(invitation.expiresAt),
+  }
+}
+
+function tokenView(token: Token): TokenView {
+  const { id, name, permissions, userId, createdBy } = token
+  return {
+    id,
+    name,
+    permissions,
+    userId,
+    createdBy,
+    createdAt: time(token.createdAt),
+    lastUsedAt: time(token.lastUsedAt),
+    expiresAt: time(token.expiresAt),
+  }
+}
+
+function newTokenView(answer: { token?: Token; secret: string }): NewTokenView {
+  if (!answer.token) throw new Error('the server made a token and did not describe it')
+  return { token: tokenView(answer.token), secret: answer.secret }
+}
+
+function auditEventView(event: AuditEvent): AuditEventView {
+  const { actor, action, target, detail } = event
+  return { position: Number(event.position), at: time(event.at), actor, action, target, detail }
+}
+
+/** Asks users for the page. */
+export async function account(users: UsersClient, call: AccountCall): Promise<unknown> {
+  switch (call.what) {
+    case 'organisations':
+      return (await users.listOrganisations({})).organisations.map(organisationView)
+    case 'createOrganisation': {
+      const { organisation } = await users.createOrganisation(call.ask)
+      return organisation && organisationView(organisation)
+    }
+    case 'members':
+      return (await users.listMembers({})).members.map(memberView)
+    case 'setMember':
+      return { invited: (await users.setMember(call.ask)).invitation !== undefined }
+    case 'removeMember':
+      await users.removeMember(call.ask)
+      return null
+    case 'invitations':
+      return (await users.listInvitations({})).invitations.map(invitationView)
+    case 'revokeInvitation':
+      await users.revokeInvitation({ invitationId: call.ask.id })
+      return null
+    case 'receivedInvitations':
+      return (await users.listReceivedInvitations({})).invitations.map(invitationView)
+    case 'answerInvitation':
+      await users.answerInvitation({ invitationId: call.ask.id, accept: call.ask.accept })
+      return null
+    case 'audit': {
+      const before = call.ask.before === null ? undefined : BigInt(call.ask.before)
+      return (await users.listAuditEvents({ before, pageSize: call.ask.size })).events.map(auditEventView)
+    }
+    default:
+      return tokens(users, call)
+  }
+}
+
+async function tokens(
+  users: UsersClient,
+  call: Extract<AccountCall, { what: 'tokens' | 'createToken' | 'rotateToken' | 'revokeToken' }>,
+): Promise<unknown> {
+  switch (call.what) {
+    case 'tokens':
+      return (await users.listTokens({})).tokens.map(tokenView)
+    case 'createToken': {
+      const { name, permissions, expiresAt, personal } = call.ask
+      const until = expiresAt === null ? undefined : timestampFromMs(expiresAt)
+      return newTokenView(await users.createToken({ name, permissions, expiresAt: until, personal }))
+    }
+    case 'rotateToken': {
+      const overlap = { seconds: BigInt(call.ask.overlap), nanos: 0 }
+      return newTokenView(await users.rotateToken({ tokenId: call.ask.id, overlap }))
+    }
+    case 'revokeToken':
+      await users.revokeToken({ tokenId: call.ask.id })
+      return null
+  }
+}
