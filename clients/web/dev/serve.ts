@@ -17,7 +17,7 @@ export function serve(dist: string, port: number): Promise<Server> {
   const server = createServer((request, response) => {
     if (handle(request, response)) return
     const path = stripPrefix((request.url ?? '/').split('?')[0])
-    const file = join(dist, normalize(path === '/' ? '/index.html' : path))
+    const file = join(dist, normalize(path === '/' || path === '/login' ? '/index.html' : path))
     if (!file.startsWith(dist) || !existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end()
       return

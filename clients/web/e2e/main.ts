@@ -8,6 +8,7 @@ import { BROWSER_ARGS } from './browser'
 import { budgets } from './budgets'
 import { Desk, type Scenario } from './desk'
 import { keyboard } from './keyboard'
+import { login } from './login'
 import { pages } from './pages'
 import { terminals } from './terminals'
 import { time } from './time'
@@ -25,7 +26,15 @@ export async function main(wanted: string[]): Promise<number> {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: BROWSER_ARGS,
   })
-  const scenarios: Scenario[] = [...pages, ...time, ...keyboard, ...terminals, ...accessibility, ...budgets]
+  const scenarios: Scenario[] = [
+    ...pages,
+    ...time,
+    ...keyboard,
+    ...terminals,
+    ...login,
+    ...accessibility,
+    ...budgets,
+  ]
   let failed = 0
   for (const scenario of scenarios) {
     if (wanted.length > 0 && !wanted.some((text) => scenario.name.includes(text))) continue

@@ -2,6 +2,7 @@ import { lazy, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { start } from './state/app'
 import { restorePins } from './state/pins'
+import { takeReturn } from './state/signIn'
 import { parseTerminalAddress } from './state/terminalAddress'
 import { startTerminals } from './state/terminals'
 import { startTheme } from './state/theme'
@@ -9,12 +10,19 @@ import { startTime } from './state/time'
 import { App } from './ui/App'
 import './ui/style/base.css'
 
+const LoginPage = lazy(() => import('./login/LoginPage'))
 const TerminalWindow = lazy(() => import('./terminal/TerminalWindow'))
 
 function render(): void {
   const element = document.getElementById('root')
   if (!element) return
   const root = createRoot(element)
+  if (/\/login$/.test(window.location.pathname))
+    return root.render(
+      <Suspense>
+        <LoginPage />
+      </Suspense>,
+    )
   const terminal = parseTerminalAddress(window.location.hash)
   if (terminal) {
     // Another address in the same window is another page.
@@ -24,6 +32,12 @@ function render(): void {
         <TerminalWindow address={terminal} />
       </Suspense>,
     )
+  }
+  const back = takeReturn()
+  if (back !== '' && window.location.hash === '') {
+    // Back from a provider, which knows no view. The address counts from the beginning: it says which organisation.
+    window.location.hash = back
+    return window.location.reload()
   }
   root.render(<App />)
   startTime()

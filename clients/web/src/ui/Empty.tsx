@@ -2,11 +2,13 @@ import { fullName } from '../shared/names'
 import { ADMIN, may } from '../shared/permissions'
 import { formatMoment } from '../shared/timeline'
 import { app, backend, navigate } from '../state/app'
+import { openOrganisation } from '../state/org'
 import { useStore } from '../state/store'
 import { goLive, serverNow } from '../state/time'
 import css from './Empty.module.css'
 import { NoReports } from './NoReports'
 import { Panel } from './Panel'
+import { SignedOut } from './SignedOut'
 
 function Filtered({ name }: { name: string }) {
   const chips = useStore(app, (state) => state.address.chips)
@@ -66,27 +68,24 @@ export function Empty() {
   const topologies = useStore(app, (state) => state.topologies)
   const topologyId = useStore(app, (state) => state.address.topologyId)
   const at = useStore(app, (state) => state.address.at)
+  const org = useStore(app, (state) => state.address.org)
   const name = fullName(topologies ?? [], topologyId)
   const topology = topologies?.find((one) => one.id === topologyId)
   const nowhere = topologies?.every((one) => one.nodes === 0 && one.filtered === 0)
 
-  if (connection.state === 'signed-out') {
-    return (
-      <Panel
-        title="You are signed out"
-        actions={
-          <button type="button" onClick={() => backend.send({ type: 'retry' })}>
-            Try again
-          </button>
-        }
-      >
-        <p>Sign in to this Weft, then come back to this page.</p>
-      </Panel>
-    )
-  }
+  if (connection.state === 'signed-out') return <SignedOut />
   if (connection.state === 'denied') {
     return (
-      <Panel title="You may not see this">
+      <Panel
+        title="You may not see this"
+        actions={
+          org !== '' && (
+            <button type="button" onClick={() => openOrganisation('')}>
+              Open your own organisation
+            </button>
+          )
+        }
+      >
         <p>{connection.error}</p>
       </Panel>
     )
