@@ -116,3 +116,53 @@ impl State {
             .push(post.received, &post.probe, post.body, format, compression);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use proto::collection::v1::{Compression, RawReport, ReportFormat};
+    use report::Kind;
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::renderers::Renderers;
+
+    fn report(name: u8, at: std::time::SystemTime) -> StoredReport {
+        let body = format!(r#"{{"Host":{{"nodes":{{"{name};<host>":{{"topology":"host"}}}}}}}}"#);
+        StoredReport {
+            report: Some(RawReport {
+                body: body.into(),
+                format: ReportFormat::ScopeJson.into(),
+                compression: Compression::None.into(),
+                probe_id: name.to_string(),
+            }),
+            received_at: Some(at.into()),
+            sequence: name.into(),
+            replica: "c0".to_owned(),
+            report_id: format!("{name:032x}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_do_not_wait_for_who_renders() {
+        let rt = runtime::Runtime::new(runtime::Config::default(), client::Key::generate());
+        let renderers = Renderers::start().expect("threads");
+        let metrics = Metrics::register(&rt.registry).expect("new");
+        let clock = rt.clock.clone();
+        let tenant = Tenant::present("org", clock, metrics, renderers, Duration::ZERO, 1);
+        let rendering = tenant.state.lock().expect("no panic");
+        let arrivals = tenant.arrivals();
+        for name in [1, 2, 2] {
+            tenant.push(report(name, rt.clock.now()));
+        }
+        assert!(tenant.has_seen("c0", 2));
+        assert!(arrivals.has_changed().expect("a tenant"));
+        drop(rendering);
+        let tenant = Arc::new(tenant);
+        let hosts = tenant.read(|reading| reading.report.topology(Kind::Host).nodes.len());
+        let hosts = tokio::time::timeout(Duration::from_secs(60), hosts).await;
+        assert_eq!(hosts.expect("in time").expect("no panic"), 2);
+    }
+}

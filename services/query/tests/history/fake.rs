@@ -1,5 +1,6 @@
 //! A collection that is told what it received, and a query that reads from it.
 
+use std::ops::RangeFrom;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use proto::query::v1::scope_service_client::ScopeServiceClient;
 use proto::storage::v1::ReportHeader;
 use proto::tenant::v1::Permission;
 use runtime::Runtime;
-use stores::archive::{Archive, ObjectWriter};
+use stores::archive::{Archive, Object, ObjectWriter};
 use stores::{Index, Objects, Shortcut, Shortcuts};
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -90,8 +91,14 @@ impl Fake {
 
     /// Writes what it received to these stores.
     pub(crate) async fn store(&self, archive: &Archive) {
+        archive.put(&self.object(0..)).await.expect("kept");
+    }
+
+    /// An object of what it received, from one report on.
+    pub(crate) fn object(&self, reports: RangeFrom<usize>) -> Object {
         let mut writer = ObjectWriter::new().expect("zstd");
-        for stored in self.held(|held| held.reports.clone()) {
+        let name = format!("from-{}", reports.start);
+        for stored in self.held(|held| held.reports[reports].to_vec()) {
             let (report, at) = (
                 stored.report.expect("one"),
                 stored.received_at.expect("then"),
@@ -107,8 +114,7 @@ impl Fake {
             };
             writer.push(ORG, header, &report.body).expect("zstd");
         }
-        let object = writer.finish("reports/", "all").expect("zstd");
-        archive.put(&object).await.expect("kept");
+        writer.finish("reports/", &name).expect("zstd")
     }
 
     /// Goes away, or comes back under another name with all it had.

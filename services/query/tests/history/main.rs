@@ -119,6 +119,33 @@ async fn what_is_missing_of_a_past_moment_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_damaged_frame_leaves_the_frames_before_it() {
+    let (world, logged) = (World::new(0).await, World::new(1).await);
+    let start = logged.now();
+    let mut stored = 0;
+    for damage in [false, true] {
+        logged.collectors[0].post("a");
+        sleep(12 * SECOND).await;
+        let mut object = logged.collectors[0].object(stored..);
+        stored += 1;
+        if damage {
+            // The columns of its only frame are last.
+            let mut body = object.body.to_vec();
+            *body.last_mut().expect("bytes") ^= 1;
+            object.body = body.into();
+        }
+        world.archive.put(&object).await.expect("kept");
+    }
+    sleep(40 * SECOND).await;
+    let (hosts, warnings) = world.hosts(Some(later(start, 20))).await;
+    assert_eq!(hosts, ["a~"]);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("damaged"), "{warnings:?}");
+    let (hosts, warnings) = world.hosts(Some(later(start, 5))).await;
+    assert_eq!((hosts, warnings), (vec!["a".to_owned()], Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_report_that_is_logged_and_stored_counts_once() {
     let world = World::new(1).await;
     let body = br#"{"Window":3,"Host":{"shape":"circle","nodes":{"s;<host>":{"id":"s;<host>","topology":"host","latest":{"host_name":{"timestamp":"2026-01-01T00:00:00Z","value":"s"}}}}}}"#;
