@@ -7,7 +7,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use report::decode::{Compression, Format, Limits};
 use report::encode::{self, Censor};
-use report::live::{Live, LiveConfig};
+use report::live::{Live, LiveConfig, Part};
 use report::options::Selection;
 use report::view::View;
 use report::{Symbols, catalogue, scope_json};
@@ -38,7 +38,9 @@ fuzz_target!(|input: &[u8]| {
         push(&mut at_once, post);
     }
     at_once.refresh(now);
-    assert!(written(&live) == written(&at_once));
+    let shown = written(&live);
+    assert!(shown == written(&at_once));
+    assert!(shown == written(&in_parts(&posts, now)));
     // The last byte chooses, so that a mutation of the reports keeps the choice.
     render(&mut live, input.last().copied().unwrap_or_default().into());
 });
@@ -104,17 +106,48 @@ fn posts(mut input: &[u8]) -> Vec<Post<'_>> {
     posts
 }
 
-fn tenant() -> Live {
-    let limits = Limits {
+fn limits() -> Limits {
+    Limits {
         nodes: 10_000,
         heap_bytes: 8 << 20,
         ..Limits::default()
-    };
-    let config = LiveConfig {
+    }
+}
+
+fn config() -> LiveConfig {
+    LiveConfig {
         max_nodes_per_topology: 5,
         ..LiveConfig::default()
+    }
+}
+
+fn tenant() -> Live {
+    Live::new(limits(), config())
+}
+
+/// As past moments are put together: some probes in one part, the others in another, each after the other.
+fn in_parts(posts: &[Post], now: i64) -> Live {
+    let part = |probes: &[&str]| {
+        let mut part = Part::new(limits(), config());
+        for probe in probes {
+            for post in posts.iter().filter(|post| post.probe == *probe) {
+                part.push(
+                    post.at,
+                    post.probe,
+                    post.body,
+                    post.format,
+                    Compression::None,
+                );
+            }
+        }
+        part.merge(now);
+        part
     };
-    Live::new(limits, config)
+    Live::of_parts(
+        limits(),
+        config(),
+        vec![part(&["", "p"]), part(&["q", "r"])],
+    )
 }
 
 fn push(live: &mut Live, post: &Post) {
