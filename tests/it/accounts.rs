@@ -35,7 +35,7 @@ where
 }
 
 /// What `weft admin` answers in JSON.
-async fn admin(weft: &Sandbox, arguments: &str) -> anyhow::Result<Value> {
+pub(crate) async fn admin(weft: &Sandbox, arguments: &str) -> anyhow::Result<Value> {
     let output = run(weft, arguments, true).await?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "weft admin {arguments}: {said}");
@@ -54,14 +54,14 @@ async fn run(weft: &Sandbox, arguments: &str, json: bool) -> anyhow::Result<std:
 }
 
 /// The secret of a new token, and its id.
-async fn token(weft: &Sandbox, arguments: &str) -> anyhow::Result<(String, String)> {
+pub(crate) async fn token(weft: &Sandbox, arguments: &str) -> anyhow::Result<(String, String)> {
     let made = admin(weft, &format!("token create {arguments}")).await?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ok((text(&made["secret"]), text(&made["token"]["id"])))
 }
 
 /// A request over HTTP with these headers.
-async fn ask(
+pub(crate) async fn ask(
     address: &str,
     method: &str,
     path: &str,
@@ -76,13 +76,13 @@ async fn ask(
     web::send(address, request.body(body)?).await
 }
 
-async fn get(address: &str, path: &str, secret: &str) -> anyhow::Result<Answer> {
+pub(crate) async fn get(address: &str, path: &str, secret: &str) -> anyhow::Result<Answer> {
     let bearer = format!("Bearer {secret}");
     ask(address, "GET", path, &[("authorization", &bearer)], "").await
 }
 
 /// The status of posting a report.
-async fn report(address: &str, secret: &str, body: &str) -> anyhow::Result<u16> {
+pub(crate) async fn report(address: &str, secret: &str, body: &str) -> anyhow::Result<u16> {
     let probe = format!("Scope-Probe token={secret}");
     let headers = [
         ("authorization", probe.as_str()),
@@ -94,7 +94,7 @@ async fn report(address: &str, secret: &str, body: &str) -> anyhow::Result<u16> 
 }
 
 /// A request over gRPC.
-fn bearing<T>(secret: &str, message: T) -> anyhow::Result<tonic::Request<T>> {
+pub(crate) fn bearing<T>(secret: &str, message: T) -> anyhow::Result<tonic::Request<T>> {
     let mut request = tonic::Request::new(message);
     request
         .metadata_mut()
@@ -102,6 +102,6 @@ fn bearing<T>(secret: &str, message: T) -> anyhow::Result<tonic::Request<T>> {
     Ok(request)
 }
 
-fn channel(address: &str) -> anyhow::Result<Channel> {
+pub(crate) fn channel(address: &str) -> anyhow::Result<Channel> {
     Ok(Channel::connect(format!("http://{address}").parse()?))
 }

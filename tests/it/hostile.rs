@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Resident memory that no input may make the process exceed.
-const MEMORY: u64 = 200 << 20;
+pub(crate) const MEMORY: u64 = 200 << 20;
 
 fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -31,7 +31,7 @@ fn nested_msgpack(depth: usize) -> Vec<u8> {
     out
 }
 
-fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find(|l| l.starts_with("VmHWM:"));
     let kib = line.and_then(|l| l.split_whitespace().nth(1));

@@ -5,6 +5,7 @@ mod controls;
 mod crates;
 mod damage;
 mod durability;
+mod edge;
 mod fault_proxy;
 mod help;
 mod hostile;

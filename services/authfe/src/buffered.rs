@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+
+/// A probe gives up after 12 s; who takes longer for a body holds memory for nothing.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Buffered {
@@ -22,6 +26,8 @@ pub(crate) enum BodyError {
     Busy,
     #[error("the body broke off")]
     Broken,
+    #[error("the body did not arrive in time")]
+    Slow,
 }
 
 /// A body in memory, counted until this is dropped.
@@ -46,7 +52,12 @@ impl Buffered {
     }
 
     /// Reads a body of up to `max` bytes.
-    pub(crate) async fn read(&self, mut body: Body, max: usize) -> Result<Held, BodyError> {
+    pub(crate) async fn read(&self, body: Body, max: usize) -> Result<Held, BodyError> {
+        let read = tokio::time::timeout(BODY_TIMEOUT, self.collect(body, max)).await;
+        read.unwrap_or(Err(BodyError::Slow))
+    }
+
+    async fn collect(&self, mut body: Body, max: usize) -> Result<Held, BodyError> {
         let mut share = Share {
             held: Arc::clone(&self.held),
             bytes: 0,
@@ -81,6 +92,8 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
+
     use super::*;
 
     #[tokio::test]
@@ -95,5 +108,17 @@ mod tests {
         assert_eq!(buffered.read(body(), 6).await.err(), Some(BodyError::Busy));
         drop(held);
         assert!(buffered.read(body(), 6).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_trickles_in_is_given_up() {
+        let buffered = Buffered::new(100);
+        let trickle = futures_util::stream::repeat(()).then(|()| async {
+            tokio::time::sleep(BODY_TIMEOUT / 10).await;
+            Ok::<_, std::io::Error>("x")
+        });
+        let read = buffered.read(Body::from_stream(trickle), 100).await;
+        assert_eq!(read.err(), Some(BodyError::Slow));
+        assert_eq!(buffered.held.load(Ordering::Relaxed), 0, "nothing stays");
     }
 }

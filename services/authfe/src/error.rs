@@ -7,11 +7,16 @@ use tonic::{Code, Status};
 
 use crate::buffered::BodyError;
 
+/// Seconds after which something that is away may be back.
+const AWAY: u64 = 3;
+
 /// An error on its way out.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
@@ -19,6 +24,14 @@ impl ApiError {
         ApiError {
             status,
             message: message.into(),
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(AWAY),
+        }
+    }
+
+    pub(crate) fn too_many(message: impl Into<String>, retry_after: u64) -> Self {
+        ApiError {
+            retry_after: Some(retry_after),
+            ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
         }
     }
 
@@ -57,6 +70,7 @@ impl From<BodyError> for ApiError {
             BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             BodyError::Broken => StatusCode::BAD_REQUEST,
+            BodyError::Slow => StatusCode::REQUEST_TIMEOUT,
         };
         ApiError::new(status, error.to_string())
     }
@@ -78,9 +92,9 @@ impl IntoResponse for ApiError {
             body,
         )
             .into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(seconds) = self.retry_after {
             let headers = response.headers_mut();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("3"));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

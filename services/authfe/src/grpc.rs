@@ -17,6 +17,7 @@ use tower::{Layer, ServiceExt};
 use crate::identity::Signed;
 use crate::policy::{self, Rule};
 use crate::revocable::Revocable;
+use crate::timed::Streaming;
 use crate::{Edge, Peers};
 
 /// Forwards gRPC requests; everything else goes to `other`.
@@ -25,8 +26,9 @@ pub(crate) fn or_else(
     edge: &Edge,
 ) -> BoxCloneSyncService<Request, Response, Infallible> {
     let peers = edge.peers.clone();
+    let streaming = Streaming::of_the_contract();
     let forward = tower::service_fn(move |request: http::Request<Body>| {
-        let peers = peers.clone();
+        let (peers, request) = (peers.clone(), streaming.bound(request));
         async move { Ok::<_, Infallible>(forward(request, &peers).await) }
     });
     let rpc = GrpcWebLayer::new().layer(forward);

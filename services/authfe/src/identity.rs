@@ -205,7 +205,7 @@ fn drop_identity(headers: &mut HeaderMap) {
 }
 
 /// Browsers shall neither guess what an answer is, nor show it in another page, nor tell others where they were.
-fn secured(mut response: Response) -> Response {
+pub(crate) fn secured(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -6,31 +6,39 @@
 //! browsers ────────────────▶ assets                    ┘
 //! ```
 //!
-//! Every request passes [`identity`] first, which asks users who the caller is, checks the rule of the RPC or route in
-//! [`policy`], and signs what it learned. Nothing that a client says about identity goes further: headers that do are removed.
+//! Every request passes [`limits`] and [`identity`] first. The latter asks users who the caller is, checks the rule of the
+//! RPC or route in [`policy`], and signs what it learned. Nothing that a client says about identity goes further: headers that do are removed.
 //!
 //! **Invariant:** HTTP and WebSocket end here. What is behind speaks protobuf, and this crate holds no state but caches.
 
 mod assets;
 mod buffered;
 mod error;
+mod events;
 mod grpc;
 mod identity;
+mod limits;
 mod policy;
 mod revocable;
 mod scope;
 mod selection;
+mod timed;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderValue;
+use axum::middleware::from_fn_with_state;
 use client::Channel;
 use runtime::Runtime;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::buffered::Buffered;
+use crate::events::Events;
 use crate::identity::Identity;
+use crate::limits::Limiter;
+
+pub use limits::Limits;
 
 /// What the edge can be told.
 #[derive(Debug, Clone)]
@@ -46,6 +54,10 @@ pub struct Config {
     pub trust_loopback: bool,
     /// How long callers that are known go on reading and reporting while users is away. 5 minutes by default.
     pub users_outage: Duration,
+    /// A sidecar that takes an event of every request over Fluentd's forward protocol, as `host:port`. None by default.
+    pub events: Option<String>,
+    /// How often callers may ask.
+    pub limits: Limits,
     /// A report's largest size as sent, in bytes. 16 MiB by default.
     pub report_bytes: usize,
     /// All reports that are being received at once, in bytes; more are refused with 503. 64 MiB by default.
@@ -60,6 +72,8 @@ impl Default for Config {
             cors_origins: Vec::new(),
             trust_loopback: true,
             users_outage: Duration::from_secs(300),
+            events: None,
+            limits: Limits::default(),
             report_bytes: 16 << 20,
             buffered_bytes: 64 << 20,
         }
@@ -96,6 +110,9 @@ struct Edge {
 /// The router of the public port.
 pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
     let cors = cors(&config.cors_origins);
+    let limiter = Limiter::new(&config.limits, config.trust_loopback, rt);
+    let events = config.events.clone();
+    let events = events.map(|sidecar| Events::start(sidecar, rt));
     let edge = Edge {
         identity: Identity::new(peers.users.clone(), &config, rt),
         buffered: Buffered::new(config.buffered_bytes),
@@ -103,14 +120,21 @@ pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
         peers,
         rt: rt.clone(),
     };
-    Router::new()
+    let router = Router::new()
         .merge(scope::router(&edge))
         .fallback_service(grpc::or_else(assets::router(), &edge))
-        .layer(axum::middleware::from_fn_with_state(
+        // The last layer is the outermost.
+        .layer(from_fn_with_state(limiter.clone(), limits::of_organisation))
+        .layer(from_fn_with_state(
             edge.identity.clone(),
             identity::identify,
         ))
-        .layer(cors)
+        .layer(from_fn_with_state(limiter, limits::of_client))
+        .layer(cors);
+    match events {
+        Some(events) => router.layer(from_fn_with_state(events, events::note)),
+        None => router,
+    }
 }
 
 /// Lets pages of other origins in the list use gRPC-web. No cookie is ever accepted across origins.

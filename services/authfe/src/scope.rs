@@ -4,6 +4,8 @@ mod control;
 mod control_socket;
 mod document;
 mod handshake;
+#[cfg(test)]
+mod hostile_paths;
 mod pipe;
 mod report;
 mod socket;

@@ -30,7 +30,7 @@ async fn metrics(State(rt): State<Runtime>) -> Response {
 }
 
 async fn readyz(State(rt): State<Runtime>) -> Response {
-    if rt.shutdown.is_cancelled() {
+    if rt.leaving.is_cancelled() || rt.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
     // What another process broke is no reason to send callers elsewhere: the others are no better off.

@@ -21,6 +21,6 @@ pub mod telemetry;
 
 pub use clock::Clock;
 pub use dependency::Dependency;
-pub use listen::serve;
+pub use listen::{Listening, Proxies, Tls, TlsError, network, serve};
 pub use runtime::{Config, Runtime, Wiring};
 pub use stack::{Mesh, local, local_pair, open};

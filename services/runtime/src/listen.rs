@@ -1,42 +1,93 @@
 //! Accepting connections.
+//!
+//! ```text
+//! accept ─▶ slots ─▶ PROXY header ─▶ TLS ─▶ first bytes ─▶ HTTP/1.1 or HTTP/2 ─▶ router, told the client's address
+//! ```
+//!
+//! **Invariant:** whatever a peer sends, or does not, a connection has a bound on its memory and on the time for each step.
 
+mod connection;
+mod guarded;
+mod metrics;
+mod origin;
+mod preface;
+mod proxy_header;
+mod slots;
+mod stalls;
+mod tls;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::extract::Request;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::ServiceExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::Runtime;
+use guarded::Guarded;
+use metrics::{Open, Reason};
+use origin::Origin;
+use slots::{Slot, Slots};
 
-/// A sender that takes longer for its request line and headers is cut off.
+pub(crate) use connection::serve_in_memory;
+pub(crate) use metrics::Connections;
+pub use origin::{Proxies, network};
+pub use tls::{Tls, TlsError};
+
+/// A sender that takes longer for a PROXY header, a TLS handshake, or request line and headers, is cut off.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Request line and headers of HTTP/1.1; also the header list of HTTP/2.
-const HEADER_BYTES: usize = 64 << 10;
-/// Open connections; more wait in the kernel's queue.
-const CONNECTIONS: usize = 8192;
-/// Streams of one HTTP/2 connection.
-const STREAMS: u32 = 256;
-/// HTTP/2 pings, so that peers which vanished are noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// Serves HTTP/1.1 (with upgrades) and cleartext HTTP/2 on one port until shutdown, then lets open requests end.
-pub async fn serve(listener: TcpListener, router: Router, rt: &Runtime) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+/// What a listener allows its peers, and believes of them.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    /// What it is called in metrics.
+    pub name: &'static str,
+    /// Whether strangers connect: what their headers say of addresses is replaced by what is so, and a client that does
+    /// not read its answers is cut off, with all its streams. Other services of ours share connections among many.
+    pub public: bool,
+    /// Open connections; more are closed at once. 16,384 by default.
+    pub connections: usize,
+    /// Open connections of one client: an IPv4 address or an IPv6 /64. No bound by default.
+    pub connections_per_client: usize,
+    /// Whether clients on this machine may have more than that.
+    pub spare_loopback: bool,
+    /// Who may say for whom it speaks. Nobody by default.
+    pub proxies: Proxies,
+    /// Certificate and key; without, connections are in clear text.
+    pub tls: Option<Tls>,
+}
+
+impl Listening {
+    /// A listener for other services of ours, with the defaults.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Listening {
+            name,
+            public: false,
+            connections: 16_384,
+            connections_per_client: usize::MAX,
+            spare_loopback: true,
+            proxies: Proxies::default(),
+            tls: None,
+        }
+    }
+}
+
+/// Serves HTTP/1.1 (with upgrades) and HTTP/2 on one port until shutdown, then lets open requests end.
+pub async fn serve(listener: TcpListener, router: Router, listening: Listening, rt: &Runtime) {
+    let door = Door {
+        slots: Slots::new(&listening),
+        listening,
+        router,
+        rt: rt.clone(),
+    };
     loop {
         let accepted = tokio::select! {
             () = rt.shutdown.cancelled() => return,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let (stream, peer, slot) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: wait for some to be freed instead of spinning.
@@ -45,68 +96,109 @@ pub async fn serve(listener: TcpListener, router: Router, rt: &Runtime) {
                 continue;
             }
         };
-        let rt_of_connection = rt.clone();
-        let router = router.clone();
-        rt.spawn_draining("connection", async move {
-            connection(stream, peer, router, &rt_of_connection).await;
-            drop(slot);
-        });
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> std::io::Result<(tokio::net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, slot))
-}
-
-async fn connection<S>(stream: S, peer: SocketAddr, router: Router, rt: &Runtime)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = router.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEADER_BYTES as u32)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20);
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = rt.shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        // Before a task is made for it: refusing must be cheaper than connecting.
+        match door.slot(peer) {
+            Ok(slot) => {
+                let door = door.clone();
+                rt.spawn_draining(
+                    "connection",
+                    async move { door.admit(stream, peer, slot).await },
+                );
+            }
+            Err(reason) => door.refuse(reason, peer),
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, error = %error, "connection broke");
     }
 }
 
-/// Serves one in-memory connection, for a `Channel` that speaks HTTP/2 to this process.
-pub(crate) async fn serve_in_memory(stream: tokio::io::DuplexStream, router: Router, rt: &Runtime) {
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    connection(stream, loopback, router, rt).await;
+/// What a connection holds for as long as it is open, also after it became a WebSocket and is hyper's no more.
+#[derive(Debug)]
+struct Kept {
+    slot: Slot,
+    _open: Open,
+    /// Shutdown waits for it.
+    _drain: TaskTrackerToken,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug, Clone)]
+struct Door {
+    listening: Listening,
+    slots: Slots,
+    router: Router,
+    rt: Runtime,
+}
+
+impl Door {
+    /// Proxies have no bound of their own: behind one are many clients.
+    fn slot(&self, peer: SocketAddr) -> Result<Slot, Reason> {
+        let slot = self.slots.take()?;
+        match self.listening.proxies.include(peer.ip()) {
+            true => Ok(slot),
+            false => self.slots.of_client(slot, peer.ip()),
+        }
+    }
+
+    fn refuse(&self, reason: Reason, peer: SocketAddr) {
+        self.rt.connections.refused(self.listening.name, reason);
+        tracing::debug!(%peer, reason = reason.name(), "connection refused");
+    }
+
+    async fn admit(self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+        let kept = Kept {
+            slot,
+            _open: self.rt.connections.opened(self.listening.name),
+            _drain: self.rt.held(),
+        };
+        if let Err(reason) = self.talk(stream, peer, kept).await {
+            self.refuse(reason, peer);
+        }
+    }
+
+    async fn talk(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        mut kept: Kept,
+    ) -> Result<(), Reason> {
+        // Fails only if the peer has gone already, which the next read tells.
+        let _ = stream.set_nodelay(true);
+        let proxies = &self.listening.proxies;
+        let mut stream = Guarded::new(stream);
+        let mut client = peer;
+        if proxies.introduce() && proxies.include(peer.ip()) {
+            let header = timeout(HEADER_TIMEOUT, proxy_header::read(&mut stream)).await;
+            let header = header.map_err(|_| Reason::HeaderTimeout)?;
+            // None: the proxy speaks for itself, as when it asks for the health.
+            if let Some(address) = header.map_err(|_| Reason::ProxyHeader)? {
+                client = address;
+                kept.slot = self.slots.of_client(kept.slot, client.ip())?;
+            }
+        }
+        stream.keep(kept);
+        let origin = match self.listening.public {
+            true => Origin::new(peer, client, proxies.clone()),
+            false => Origin::ours(peer),
+        };
+        match &self.listening.tls {
+            None => self.http(stream, origin).await,
+            Some(tls) => {
+                let shaken = timeout(HEADER_TIMEOUT, tls.accept(stream)).await;
+                let stream = shaken.map_err(|_| Reason::HeaderTimeout)?;
+                let stream = stream.map_err(|_| Reason::Tls)?;
+                self.http(Guarded::new(stream), origin.secure()).await
+            }
+        }
+    }
+
+    async fn http<S>(&self, mut stream: Guarded<S>, origin: Origin) -> Result<(), Reason>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let begun = timeout(HEADER_TIMEOUT, preface::wait(&mut stream)).await;
+        match begun.map_err(|_| Reason::HeaderTimeout)? {
+            Ok(()) => connection::serve(stream, origin, self.router.clone(), &self.rt).await,
+            // The peer has gone.
+            Err(_) => Ok(()),
+        }
+    }
 }

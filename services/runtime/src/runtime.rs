@@ -8,11 +8,13 @@ use prometheus::Registry;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic_health::server::HealthReporter;
 use tracing::Instrument;
 
 use crate::Clock;
 use crate::dependency::Dependencies;
+use crate::listen::Connections;
 use crate::rpc_metrics::RpcMetrics;
 
 /// How the services of one process reach each other.
@@ -57,9 +59,13 @@ pub struct Runtime {
     pub registry: Registry,
     /// Signs and verifies assertions.
     pub key: Key,
+    /// Cancelled when the process will end soon, and says so to whoever asks whether it is ready, so that callers go elsewhere
+    /// before it takes no more of them.
+    pub leaving: CancellationToken,
     /// Cancelled when the process shall end.
     pub shutdown: CancellationToken,
     pub(crate) rpc_metrics: RpcMetrics,
+    pub(crate) connections: Connections,
     pub(crate) health: HealthReporter,
     pub(crate) dependencies: Dependencies,
     tasks: TaskTracker,
@@ -81,8 +87,10 @@ impl Runtime {
             config,
             clock: Clock::system(),
             rpc_metrics: RpcMetrics::register(&registry),
+            connections: Connections::register(&registry),
             registry,
             key,
+            leaving: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             health: HealthReporter::new(),
             dependencies,
@@ -113,6 +121,11 @@ impl Runtime {
     {
         self.tasks
             .spawn(task.instrument(tracing::info_span!("task", name)));
+    }
+
+    /// Makes draining wait until this is dropped.
+    pub(crate) fn held(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     /// Waits until shutdown began and everything has ended, or the drain time is over.

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use http::uri::Authority;
 use http::{HeaderValue, Uri};
 use runtime::telemetry;
 
+use crate::port::PortArgs;
 use crate::stores::{KeepArgs, StoreArgs, UsersStoreArgs};
 
 /// See what runs on your hosts and what talks to what.
@@ -123,7 +125,7 @@ pub(crate) struct Edge {
     pub(crate) cors_origins: Vec<HeaderValue>,
 
     /// Demand credentials of callers on this machine too: needed behind a proxy on the same machine. Always so when
-    /// --listen is not a loopback address
+    /// --listen is not a loopback address, and with --trusted-proxies
     #[arg(long, env = "WEFT_DEMAND_CREDENTIALS")]
     pub(crate) demand_credentials: bool,
 
@@ -131,12 +133,26 @@ pub(crate) struct Edge {
     #[arg(long, env = "WEFT_USERS_OUTAGE", value_name = "TIME", default_value = "5m",
           value_parser = humantime::parse_duration)]
     pub(crate) users_outage: std::time::Duration,
+
+    /// How long to go on accepting after the signal to end, while /readyz says no, so that load balancers notice first
+    #[arg(long, env = "WEFT_DRAIN_DELAY", value_name = "TIME", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub(crate) drain_delay: std::time::Duration,
+
+    /// A sidecar that takes an event of every request, over Fluentd's forward protocol
+    #[arg(long, env = "WEFT_EVENTS", value_name = "tcp://HOST:PORT", value_parser = sidecar)]
+    pub(crate) events: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
 }
 
 impl Edge {
     /// Whether callers on this machine need no credential.
     pub(crate) fn trusts_loopback(&self) -> bool {
-        self.listen.ip().is_loopback() && !self.demand_credentials
+        // Behind a proxy, whoever connects from this machine may speak for anybody.
+        let direct = self.port.trusted_proxies.is_empty();
+        self.listen.ip().is_loopback() && !self.demand_credentials && direct
     }
 }
 
@@ -267,4 +283,14 @@ pub(crate) struct Probe {
     /// Refuse controls: no shells, no stopping of containers
     #[arg(long, env = "WEFT_NO_CONTROLS")]
     pub(crate) no_controls: bool,
+}
+
+fn sidecar(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("tcp://").map(str::parse::<Authority>);
+    match address {
+        Some(Ok(address)) if address.port().is_some() && !text.contains('@') => {
+            Ok(address.to_string())
+        }
+        _ => Err("expected tcp://host:port".to_owned()),
+    }
 }

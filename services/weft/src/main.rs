@@ -2,6 +2,7 @@
 
 mod app_id;
 mod args;
+mod port;
 mod probe;
 mod ready;
 mod service;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     };
     // What is written here holds secrets: keys, and whatever command lines and environments reports show.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    port::raise_open_files();
     runtime::telemetry::init(&args.log.filter, args.log.format.into());
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use client::{Channel, Key};
-use runtime::{Mesh, Runtime, admin};
+use runtime::{Listening, Mesh, Runtime, admin};
 
 use crate::args::{Authfe, Collection, Migrate, Query, Service, Users};
 use crate::{signals, up};
@@ -62,7 +62,7 @@ pub(crate) async fn pipes(args: Service) -> anyhow::Result<()> {
 
 pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
     let rt = Runtime::new(runtime::Config::default(), Key::open(&args.key_file)?);
-    signals::cancel_on_signal(rt.shutdown.clone())?;
+    signals::leave_on_signal(&rt, args.edge.drain_delay)?;
     let public = up::bind(args.edge.listen, "--listen").await?;
     let private = up::bind(args.edge.admin_listen, "--admin-listen").await?;
     let address = public.local_addr()?;
@@ -75,9 +75,10 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
         open: runtime::open(&rt).await,
     };
     let edge = up::edge(&args.edge, peers, &rt)?;
-    up::listen("private port", private, admin::router(&rt), &rt);
-    up::listen("public port", public, edge, &rt);
-    println!("authfe is ready: http://{address}");
+    let listening = args.edge.port.listening(args.edge.trusts_loopback(), &rt)?;
+    up::listen(private, admin::router(&rt), Listening::new("private"), &rt);
+    up::listen(public, edge, listening, &rt);
+    println!("authfe is ready: {}://{address}", args.edge.port.scheme());
     rt.drained().await;
     Ok(())
 }
@@ -97,7 +98,7 @@ async fn serve(
     let listener = up::bind(address, "--listen").await?;
     let address = listener.local_addr()?;
     let router = mesh.into_router(rt).await.merge(admin::router(rt));
-    up::listen(name, listener, router, rt);
+    up::listen(listener, router, Listening::new("private"), rt);
     println!("{name} is ready: http://{address}");
     rt.drained().await;
     Ok(())

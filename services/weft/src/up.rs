@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use axum::Router;
 use client::{Channel, Key};
-use runtime::{Mesh, Runtime, admin, serve};
+use runtime::{Listening, Mesh, Runtime, admin, serve};
 use tokio::net::TcpListener;
 
 use crate::args::{Edge, Up};
@@ -21,7 +21,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         ..runtime::Config::default()
     };
     let rt = Runtime::new(config, key);
-    signals::cancel_on_signal(rt.shutdown.clone())?;
+    signals::leave_on_signal(&rt, up.edge.drain_delay)?;
 
     // In the order of who calls whom.
     let trusted = up.edge.trusts_loopback();
@@ -62,20 +62,40 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         .with(collection)
         .with(query)
         .with(scope);
-    listen(
-        "private port",
-        private,
-        mesh.into_router(&rt).await.merge(admin::router(&rt)),
-        &rt,
-    );
-    listen("public port", public, edge(&up.edge, peers, &rt)?, &rt);
-
+    let private_router = mesh.into_router(&rt).await.merge(admin::router(&rt));
+    listen(private, private_router, Listening::new("private"), &rt);
+    let router = edge(&up.edge, peers, &rt)?;
+    let listening = up.edge.port.listening(trusted, &rt)?;
     if !up.no_probe {
-        probe::spawn(address, probe_token, &rt);
+        let own = own_port(address, &router, &listening, &rt).await?;
+        probe::spawn(own, probe_token, &rt);
     }
-    announce(address, trusted, to_query, !up.no_probe, &rt).await;
+    listen(public, router, listening, &rt);
+    let address = format!("{}://{address}", up.edge.port.scheme());
+    announce(&address, trusted, to_query, !up.no_probe, &rt).await;
     rt.drained().await;
     Ok(())
+}
+
+/// Where the probe of this process reaches the edge: on the public port, or on one of its own if that demands TLS or a PROXY
+/// header.
+async fn own_port(
+    public: SocketAddr,
+    router: &Router,
+    listening: &Listening,
+    rt: &Runtime,
+) -> anyhow::Result<SocketAddr> {
+    if listening.tls.is_none() && !listening.proxies.introduce() {
+        return Ok(public);
+    }
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let own = Listening {
+        public: true,
+        ..Listening::new("own")
+    };
+    listen(listener, router.clone(), own, rt);
+    Ok(address)
 }
 
 /// The edge's router.
@@ -86,6 +106,8 @@ pub(crate) fn edge(edge: &Edge, peers: authfe::Peers, rt: &Runtime) -> anyhow::R
         cors_origins: edge.cors_origins.clone(),
         trust_loopback: edge.trusts_loopback(),
         users_outage: edge.users_outage,
+        events: edge.events.clone(),
+        limits: edge.port.limits(),
         ..authfe::Config::default()
     };
     Ok(authfe::start(config, peers, rt))
@@ -98,12 +120,14 @@ pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpL
 }
 
 /// Serves until shutdown.
-pub(crate) fn listen(name: &'static str, listener: TcpListener, router: Router, rt: &Runtime) {
-    let serving = rt.clone();
-    rt.spawn_draining(name, async move { serve(listener, router, &serving).await });
+pub(crate) fn listen(listener: TcpListener, router: Router, listening: Listening, rt: &Runtime) {
+    let (name, serving) = (listening.name, rt.clone());
+    rt.spawn_draining(name, async move {
+        serve(listener, router, listening, &serving).await;
+    });
 }
 
-async fn announce(address: SocketAddr, trusted: bool, query: Channel, probing: bool, rt: &Runtime) {
+async fn announce(address: &str, trusted: bool, query: Channel, probing: bool, rt: &Runtime) {
     let seen = if probing {
         ready::wait_for_this_machine(query, rt).await
     } else {
@@ -115,5 +139,5 @@ async fn announce(address: SocketAddr, trusted: bool, query: Channel, probing: b
              people, who give it as password, with `weft admin token create local me --permissions view,view-secrets`"
         );
     }
-    println!("Weft is ready: http://{address} ({seen}; Ctrl-C ends it)");
+    println!("Weft is ready: {address} ({seen}; Ctrl-C ends it)");
 }

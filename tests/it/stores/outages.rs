@@ -26,7 +26,8 @@ async fn readyz(rt: &Runtime) -> anyhow::Result<String> {
     let address = listener.local_addr()?.to_string();
     let served = rt.clone();
     tokio::spawn(async move {
-        runtime::serve(listener, runtime::admin::router(&served), &served).await
+        let private = runtime::Listening::new("private");
+        runtime::serve(listener, runtime::admin::router(&served), private, &served).await
     });
     let answer = tests::http::get(&address, "/readyz").await?;
     ensure!(answer.status == 200, "{}", answer.status);

@@ -1,7 +1,5 @@
 //! `POST /api/report`.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -13,9 +11,6 @@ use crate::Edge;
 use crate::buffered::BodyError;
 use crate::error::ApiError;
 use crate::identity::Signed;
-
-/// A probe gives up after 12 s; who takes longer for a body holds memory for nothing.
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn submit(
     State(edge): State<Edge>,
@@ -30,13 +25,7 @@ pub(crate) async fn submit(
     if content_length(&parts.headers).is_some_and(|n| n > limit as u64) {
         return Err(BodyError::TooLarge(limit).into());
     }
-    let body = tokio::time::timeout(BODY_TIMEOUT, edge.buffered.read(body, limit)).await;
-    let body = body.map_err(|_| {
-        ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "the report did not arrive in time",
-        )
-    })??;
+    let body = edge.buffered.read(body, limit).await?;
     let report = pb::RawReport {
         body: body.bytes.clone(),
         format: format.into(),

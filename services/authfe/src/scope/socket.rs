@@ -62,17 +62,36 @@ impl Socket {
         }
     }
 
-    /// Sends a message; none when the peer does not take it.
+    /// Sends a message; none when the peer does not take it, the caller may no more, or the process shuts down. A socket that
+    /// is only ever written to must end too.
     pub(crate) async fn send(&mut self, message: Message) -> Option<()> {
-        timeout(WRITE, self.inner.send(message)).await.ok()?.ok()
+        if self.ends.iter().any(CancellationToken::is_cancelled) {
+            self.write(self.farewell("")).await;
+            return None;
+        }
+        self.write(message).await
     }
 
     /// Says that the stream has ended, not broken.
     pub(crate) async fn close(mut self, reason: &'static str) {
-        let frame = CloseFrame {
-            code: close_code::NORMAL,
-            reason: reason.into(),
+        self.write(self.farewell(reason)).await;
+    }
+
+    async fn write(&mut self, message: Message) -> Option<()> {
+        timeout(WRITE, self.inner.send(message)).await.ok()?.ok()
+    }
+
+    /// A close frame with the reason: 1008 when the caller may no more, 1001 when the process goes away and the peer may
+    /// connect again at once, to another or the next.
+    fn farewell(&self, reason: &'static str) -> Message {
+        let code = match &self.ends {
+            [revoked, _] if revoked.is_cancelled() => close_code::POLICY,
+            [_, shutdown] if shutdown.is_cancelled() => close_code::AWAY,
+            _ => close_code::NORMAL,
         };
-        self.send(Message::Close(Some(frame))).await;
+        Message::Close(Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        }))
     }
 }
