@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 import { BROWSER_ARGS } from './browser'
 import { Desk } from './desk'
 import { openShop } from './shop'
@@ -54,6 +54,49 @@ async function shellAnswers(desk: Desk): Promise<void> {
     document.querySelector('.xterm-rows')?.textContent?.replaceAll('\u00a0', ' ').includes('weft 42'),
   )
   console.log('a host shell answered')
+}
+
+async function screenHas(page: Page, text: string): Promise<void> {
+  await page.waitForFunction(
+    (wanted) =>
+      document.querySelector('.xterm-rows')?.textContent?.replaceAll('\u00a0', ' ').includes(wanted),
+    text,
+  )
+}
+
+/** The shell has the terminal's size, and goes on when the page is loaded anew and in a window of its own. */
+async function shellGoesOn(desk: Desk): Promise<void> {
+  const { page } = desk
+  const type = async (on: Page, text: string) => {
+    await on.locator('.xterm-helper-textarea').focus()
+    await on.keyboard.type(text)
+  }
+  const shown = async (on: Page) => {
+    const [columns, rows] = (await on.getByText(/^\d+ × \d+$/).innerText()).split(' × ')
+    return `${rows} ${columns}`
+  }
+  // The control that resizes is asked a little after the last change.
+  await page.waitForTimeout(800)
+  await type(page, 'stty size\r')
+  await screenHas(page, await shown(page))
+  await page.reload()
+  await desk.byId('terminal-state').getByText('Connected').waitFor()
+  await screenHas(page, 'weft 42')
+  const opening = desk.context.waitForEvent('page')
+  await page.getByRole('button', { name: 'Own window' }).click()
+  const window = await opening
+  await window.getByTestId('terminal-state').getByText('Connected').waitFor()
+  await screenHas(window, 'weft 42')
+  await window.waitForTimeout(800)
+  await type(window, 'clear; stty size\r')
+  await screenHas(window, await shown(window))
+  await window.getByRole('button', { name: 'Back into the page' }).click()
+  await desk.byId('terminal-state').getByText('Connected').waitFor()
+  await type(page, 'exit\r')
+  await desk.byId('terminal-state').getByText('ended').waitFor()
+  await page.getByRole('button', { name: 'Close terminal' }).click()
+  await desk.byId('terminal').waitFor({ state: 'detached' })
+  console.log('a shell outlives the page that shows it, knows its size, and ends when it says so')
 }
 
 async function shopIsConnected(desk: Desk): Promise<void> {
@@ -119,6 +162,7 @@ export async function main(): Promise<number> {
     await openHost(desk)
     await shellAnswers(desk)
     await shot(desk, 'terminal')
+    await shellGoesOn(desk)
     desk.checkErrors()
     await desk.close()
     const dark = await Desk.open(browser, base, {
