@@ -94,6 +94,16 @@ export const terminals: Scenario[] = [
       await tabs.nth(1).focus()
       await page.keyboard.press('ArrowLeft')
       assert.equal(await tabs.nth(0).getAttribute('aria-selected'), 'true')
+      // From anywhere: by the palette.
+      await page.keyboard.press('Control+k')
+      await page.keyboard.type('attach')
+      await page.keyboard.press('Enter')
+      await page.waitForFunction(() => document.activeElement?.classList.contains('xterm-helper-textarea'))
+      assert.equal(await tabs.nth(1).getAttribute('aria-selected'), 'true')
+      await page.keyboard.press('Control+Shift+PageUp')
+      await page.waitForFunction(
+        () => document.querySelector('[role=tab]')?.getAttribute('aria-selected') === 'true',
+      )
       await page.getByRole('button', { name: 'Close terminal' }).click()
       await desk.byId('confirm').getByText('may still run something').waitFor()
       await page.keyboard.press('Escape')

@@ -1,4 +1,4 @@
-import { lazy, Suspense } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { start } from './state/app'
 import { restorePins } from './state/pins'
@@ -17,22 +17,14 @@ function render(): void {
   const element = document.getElementById('root')
   if (!element) return
   const root = createRoot(element)
-  if (/\/login$/.test(window.location.pathname))
-    return root.render(
-      <Suspense>
-        <LoginPage />
-      </Suspense>,
-    )
-  const terminal = parseTerminalAddress(window.location.hash)
-  if (terminal) {
-    // Another address in the same window is another page.
+  // Another address in the same window is another page.
+  const alone = (page: ReactNode) => {
     window.addEventListener('hashchange', () => window.location.reload())
-    return root.render(
-      <Suspense>
-        <TerminalWindow address={terminal} />
-      </Suspense>,
-    )
+    root.render(<Suspense>{page}</Suspense>)
   }
+  if (/\/login$/.test(window.location.pathname)) return alone(<LoginPage />)
+  const terminal = parseTerminalAddress(window.location.hash)
+  if (terminal) return alone(<TerminalWindow address={terminal} />)
   const back = takeReturn()
   if (back !== '' && window.location.hash === '') {
     // Back from a provider, which knows no view. The address counts from the beginning: it says which organisation.

@@ -23,7 +23,9 @@ export default function AccountPage() {
   const page = useStore(app, (state) => state.address.page)
   const user = useStore(app, (state) => state.user)
   const admin = may(ADMIN, user?.permissions)
-  const tabs = TABS.filter((tab) => tab.page !== 'audit' || admin)
+  // Who belongs to no organisation has only themselves.
+  const nowhere = user?.orgId === ''
+  const tabs = TABS.filter(({ page }) => page === 'you' || (!nowhere && (page !== 'audit' || admin)))
   const shown = tabs.find((tab) => tab.page === page) ?? tabs[0]
   return (
     <Dialog.Root open onOpenChange={(open) => !open && navigate({ page: '' })}>
@@ -50,7 +52,7 @@ export default function AccountPage() {
             ))}
           </nav>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keys */}
-          <div className={css.content} tabIndex={0} role="region" aria-label={shown.title}>
+          <div className={css.content} tabIndex={0} role="region" aria-label="Page">
             {user?.refusal && <p className={css.refusal}>This organisation is restricted: {user.refusal}.</p>}
             {shown.content()}
           </div>

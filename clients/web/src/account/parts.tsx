@@ -2,6 +2,8 @@ import { Dialog } from 'radix-ui'
 import type { FormEvent, ReactNode } from 'react'
 import { formatAge } from '../shared/format'
 import { PERMISSIONS, type Permission, permissionName } from '../shared/permissions'
+import { SIGN_IN_AGAIN } from '../state/accounts'
+import { goToSignIn } from '../state/signIn'
 import dialog from '../ui/Dialog.module.css'
 import { Icon } from '../ui/icons'
 import css from './Account.module.css'
@@ -14,6 +16,11 @@ export function Problem({ text, retry }: { text: string; retry?: () => void }) {
     <p className={css.problem} role="alert">
       <Icon name="warning" size={13} />
       <span>{text}</span>
+      {text === SIGN_IN_AGAIN && (
+        <button type="button" onClick={goToSignIn}>
+          Sign in again
+        </button>
+      )}
       {retry && (
         <button type="button" onClick={retry}>
           Try again

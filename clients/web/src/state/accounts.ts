@@ -12,6 +12,8 @@ export function ask<M extends AccountMethod>(
   return backend.call({ method: 'account', what, ask } as never)
 }
 
+export const SIGN_IN_AGAIN = 'This needs a login of the last 15 minutes: sign in again, then do it once more.'
+
 /** What went wrong, as a sentence. */
 export function explainAccount(error: unknown): string {
   if (!(error instanceof CallError)) return 'Something went wrong in this page; load it anew.'
@@ -26,7 +28,7 @@ export function explainAccount(error: unknown): string {
     case 'PermissionDenied':
       return `${said}.`
     case LOGIN_TOO_OLD:
-      return 'This needs a login of the last 15 minutes: sign in again, then do it once more.'
+      return SIGN_IN_AGAIN
     default:
       return `${said}.`
   }

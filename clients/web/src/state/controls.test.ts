@@ -39,9 +39,14 @@ describe('controls', () => {
 
   it('say what went wrong and what to do', () => {
     const say = (code: string, message = 'x') => explainControl(new CallError(message, code), 'host_exec')
-    expect(say('Unavailable')).toMatch(/probe is not connected.*Try again/)
+    expect(say('Unavailable', 'probe p is not connected right now')).toMatch(
+      /^probe p is not connected right now\. Try again/,
+    )
+    expect(say('Unavailable', 'probe p went away before it answered; it may have acted')).toMatch(
+      /it may have acted\. Look at the node/,
+    )
     expect(say('Unavailable', 'the server cannot be reached')).toMatch(/server cannot be reached/)
-    expect(say('DeadlineExceeded')).toMatch(/may still have acted/)
+    expect(say('DeadlineExceeded')).toMatch(/may have acted\. Look/)
     expect(say('PermissionDenied')).toMatch(/“host-exec”.*admin/)
     expect(say('FailedPrecondition', 'no such container')).toBe('no such container')
   })

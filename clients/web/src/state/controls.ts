@@ -13,16 +13,20 @@ export function isDestructive(control: string): boolean {
   return /(^|_)(stop|kill|restart|pause|delete|remove|down|cordon|drain)(_|$)/.test(control)
 }
 
+const LOOK = 'Look at the node before you try again.'
+
 /** What went wrong, and what to do, in words. */
 export function explainControl(error: unknown, control: string): string {
   if (!(error instanceof CallError)) return 'something went wrong in this page; load it anew.'
   switch (error.code) {
     case 'Unavailable':
-      return /cannot be reached/.test(error.message)
-        ? 'the server cannot be reached; nothing is known of what happened. Look at the node before you try again.'
-        : 'its probe is not connected right now. Try again when it is back, or look after the probe on its host.'
+      if (/cannot be reached/.test(error.message))
+        return `the server cannot be reached; nothing is known of what happened. ${LOOK}`
+      return /may have acted/.test(error.message)
+        ? `${error.message}. ${LOOK}`
+        : `${error.message}. Try again in a moment, or look after the probe on its host.`
     case 'DeadlineExceeded':
-      return 'the probe did not answer in time. It may still have acted: look at the node before you try again.'
+      return `the probe did not answer in time; it may have acted. ${LOOK}`
     case 'PermissionDenied':
       return `you may not do this: it needs the permission “${permissionName(permissionOf(control))}”. An admin of the organisation can give it to you.`
     case LOGIN_TOO_OLD:

@@ -4,7 +4,7 @@ import { endTerminal, popOut, type Terminal } from '../state/terminals'
 import { copyText, pastedText } from '../ui/clipboard'
 import { useNow } from '../ui/clock'
 import { CloseDialog, PasteDialog, ShareDialog } from './Dialogs'
-import { describe, mayRun } from './describe'
+import { describe, describeSkipped, mayRun } from './describe'
 import { FindBar } from './FindBar'
 import { runsAtOnce, type TerminalKey } from './keys'
 import css from './Pane.module.css'
@@ -99,7 +99,7 @@ export function TerminalPane({ terminal, shown, bringBack, onEnd, onStep }: Prop
             {describe(view.state, view.watching, now)}
           </span>
           {terminal.watch && <span>· Watching only</span>}
-          {view.skipped > 0 && <span>· {view.skipped} bytes of output were lost</span>}
+          {view.skipped > 0 && <span>· {describeSkipped(view.skipped)}</span>}
           {note !== '' && <span>· {note}</span>}
           {(state === 'broken' || state === 'reconnecting') && (
             <button

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { describe, mayRun } from './describe'
+import { describe, describeSkipped, mayRun } from './describe'
 
 const event = (state: 'open' | 'reconnecting' | 'broken', text = '', retryAt?: number) =>
   ({ kind: 'state', state, text, retryAt }) as const
@@ -20,4 +20,10 @@ it('asks only where something may run', () => {
   expect(mayRun('broken', true)).toBe(true)
   expect(mayRun('ended', true)).toBe(false)
   expect(mayRun('open', false)).toBe(false)
+})
+
+it('says what was lost, as far as it is known', () => {
+  expect(describeSkipped(0)).toBe('')
+  expect(describeSkipped(70)).toBe('70 bytes of output were lost')
+  expect(describeSkipped(2 ** 40 - 70)).toBe('Some output was lost')
 })

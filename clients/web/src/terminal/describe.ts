@@ -1,3 +1,4 @@
+import { formatCount } from '../shared/format'
 import type { PipeEvent, PipeState } from '../shared/messages'
 
 export type StateEvent = Extract<PipeEvent, { kind: 'state' }>
@@ -25,4 +26,13 @@ export function describe(event: StateEvent, watching: number, now: number): stri
 /** Whether closing it may end a program. */
 export function mayRun(state: PipeState, raw: boolean): boolean {
   return raw && state !== 'ended'
+}
+
+/** Gaps from here on say only that something is missing: the one who counted is gone. */
+const UNCOUNTED = 2 ** 39
+
+/** What the server no longer had, in words; empty if nothing is missing. */
+export function describeSkipped(bytes: number): string {
+  if (bytes === 0) return ''
+  return bytes >= UNCOUNTED ? 'Some output was lost' : `${formatCount(bytes)} bytes of output were lost`
 }

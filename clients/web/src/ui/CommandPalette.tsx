@@ -6,6 +6,7 @@ import type { Page } from '../state/address'
 import { app, backend, navigate, setTopology } from '../state/app'
 import { tidy } from '../state/pins'
 import { useStore } from '../state/store'
+import { showTerminal, terminals } from '../state/terminals'
 import { toggleTheme } from '../state/theme'
 import { goLive, pause, togglePlay } from '../state/time'
 import { offered } from '../state/topologies'
@@ -56,9 +57,16 @@ function commands(): Item[] {
       'Action',
       () => void navigator.clipboard?.writeText(window.location.href),
     ),
+    ...terminals.get().all.map((one) => item(one.title, 'Terminal', () => focusTerminal(one.pipeId))),
     ...accountCommands(item),
     item('Help and keys', 'Action', () => app.set({ dialog: 'help' })),
   ]
+}
+
+function focusTerminal(pipeId: string): void {
+  showTerminal(pipeId)
+  // The palette gives the focus back when it closes; this comes after.
+  setTimeout(() => document.querySelector<HTMLElement>(`#terminal-${CSS.escape(pipeId)} textarea`)?.focus())
 }
 
 function accountCommands(item: (label: string, detail: string, act: () => void) => Item): Item[] {

@@ -61,6 +61,38 @@ function NothingYet() {
   )
 }
 
+function Denied({ error }: { error: string }) {
+  const user = useStore(app, (state) => state.user)
+  const org = useStore(app, (state) => state.address.org)
+  if (user && user.id !== '' && user.orgId === '')
+    return (
+      <Panel
+        title="You belong to no organisation yet"
+        actions={
+          <button type="button" onClick={() => navigate({ page: 'you' })}>
+            Invitations, and a new one
+          </button>
+        }
+      >
+        <p>Accept an invitation, or make an organisation of your own.</p>
+      </Panel>
+    )
+  return (
+    <Panel
+      title="You may not see this"
+      actions={
+        org !== '' && (
+          <button type="button" onClick={() => openOrganisation('')}>
+            Open your own organisation
+          </button>
+        )
+      }
+    >
+      <p>{error}</p>
+    </Panel>
+  )
+}
+
 /** What stands in the place of a picture that cannot be drawn, or null. */
 export function Empty() {
   const connection = useStore(app, (state) => state.connection)
@@ -68,28 +100,12 @@ export function Empty() {
   const topologies = useStore(app, (state) => state.topologies)
   const topologyId = useStore(app, (state) => state.address.topologyId)
   const at = useStore(app, (state) => state.address.at)
-  const org = useStore(app, (state) => state.address.org)
   const name = fullName(topologies ?? [], topologyId)
   const topology = topologies?.find((one) => one.id === topologyId)
   const nowhere = topologies?.every((one) => one.nodes === 0 && one.filtered === 0)
 
   if (connection.state === 'signed-out') return <SignedOut />
-  if (connection.state === 'denied') {
-    return (
-      <Panel
-        title="You may not see this"
-        actions={
-          org !== '' && (
-            <button type="button" onClick={() => openOrganisation('')}>
-              Open your own organisation
-            </button>
-          )
-        }
-      >
-        <p>{connection.error}</p>
-      </Panel>
-    )
-  }
+  if (connection.state === 'denied') return <Denied error={connection.error} />
   if (connection.state === 'no-history') {
     return (
       <Panel
