@@ -295,9 +295,6 @@ function follow(): void {
 export function start(): void {
   window.addEventListener('popstate', follow)
   window.addEventListener('hashchange', follow)
-  document.addEventListener('visibilitychange', () => {
-    backend.send({ type: 'visible', visible: document.visibilityState === 'visible' })
-  })
   post()
   void askForHistory()
   backend

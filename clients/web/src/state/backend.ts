@@ -39,6 +39,9 @@ export class Backend {
     this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data, listener)
     // The services live beside the page, whatever path it is served under.
     this.send({ type: 'init', base: new URL('.', window.location.href).href.replace(/\/$/, ''), org })
+    document.addEventListener('visibilitychange', () => {
+      this.send({ type: 'visible', visible: document.visibilityState === 'visible' })
+    })
   }
 
   send(message: ToWorker): void {

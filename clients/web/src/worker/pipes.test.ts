@@ -129,6 +129,27 @@ describe('pipe', () => {
     expect(output().length).toBe(600 * 1024)
   })
 
+  it('does not keep the process waiting while the page is hidden', async () => {
+    const size = 1024 * 1024
+    const pieces = Array.from({ length: 20 }, (_, i) => ({
+      data: new Uint8Array(size),
+      offset: BigInt(i * size),
+    }))
+    const { link, output } = desk([pieces])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(size)
+    link.setVisible(false)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(17 * size)
+    link.setVisible(true)
+    link.ack(16 * size)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(17 * size)
+    link.ack(size)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output().length).toBe(18 * size)
+  })
+
   it('ends the far process when the user does', async () => {
     const { link, client } = desk([])
     await link.end()

@@ -7,6 +7,8 @@ import { explain } from './stream'
 
 /** Above this much output that the terminal has not drawn yet, reading stops: back-pressure to the far process. */
 const MAX_OUTSTANDING = 256 * 1024
+/** The same while nobody looks: browsers draw hidden pages about once a minute, and the process must not wait for that. */
+const MAX_OUTSTANDING_HIDDEN = 16 * 1024 * 1024
 /** Longer in all than the server keeps a pipe that has lost an end. */
 const GIVE_UP_AFTER = 8
 /** How often it is asked who else is attached; the first time sooner, because a blank terminal needs a reason. */
@@ -81,8 +83,7 @@ export class PipeLink {
             this.lookLater(FIRST_LOOK_MS)
           }
           this.take(response.data, response.offset)
-          if (this.outstanding > MAX_OUTSTANDING)
-            await new Promise<void>((resolve) => (this.drained = resolve))
+          if (this.outstanding > this.most) await new Promise<void>((resolve) => (this.drained = resolve))
           if (signal.aborted) return
         }
         // The server ends the stream when the pipe is closed.
@@ -150,12 +151,19 @@ export class PipeLink {
     if (!signal.aborted && (this.state === 'open' || this.state === 'waiting')) this.lookLater(LOOK_MS)
   }
 
+  private get most(): number {
+    return this.visible ? MAX_OUTSTANDING : MAX_OUTSTANDING_HIDDEN
+  }
+
+  private goOn(): void {
+    if (this.outstanding > this.most / 2) return
+    this.drained?.()
+    this.drained = undefined
+  }
+
   ack(bytes: number): void {
     this.outstanding -= bytes
-    if (this.outstanding <= MAX_OUTSTANDING / 2) {
-      this.drained?.()
-      this.drained = undefined
-    }
+    this.goOn()
   }
 
   write(data: Uint8Array): void {
@@ -164,6 +172,7 @@ export class PipeLink {
 
   setVisible(visible: boolean): void {
     this.visible = visible
+    this.goOn()
   }
 
   /** Tries now: cuts a pause short, or begins again after giving up. */
