@@ -1,7 +1,7 @@
 //! HTTP requests as probes and scripts make them: a connection each.
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
+    /// All headers.
+    pub headers: HeaderMap,
     /// The `Content-Type`, or nothing.
     pub content_type: String,
     /// The body.
@@ -73,9 +75,11 @@ pub async fn send(address: &str, mut request: Request<Full<Bytes>>) -> anyhow::R
     let (head, body) = response.into_parts();
     let content_type = head.headers.get("content-type");
     let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or("");
+    let content_type = content_type.to_owned();
     Ok(Answer {
         status: head.status,
-        content_type: content_type.to_owned(),
+        content_type,
+        headers: head.headers,
         body: body.collect().await?.to_bytes(),
     })
 }

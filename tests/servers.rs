@@ -78,6 +78,30 @@ impl Server {
         Server::start(Kind::Postgres).await
     }
 
+    /// oidc-provider: an OpenID Connect provider that lets everybody in; see `servers/login/oidc.mjs`.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get ready.
+    pub async fn oidc() -> anyhow::Result<Server> {
+        Server::start(Kind::Oidc).await
+    }
+
+    /// smtp-server: a mail server without TLS that keeps what it takes; see `servers/login/smtp.mjs`.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get ready.
+    pub async fn smtp() -> anyhow::Result<Server> {
+        Server::start(Kind::Smtp).await
+    }
+
+    /// What a mail server took: a list of `{"to": […], "text": …}`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn mails(&self) -> anyhow::Result<serde_json::Value> {
+        Ok(http::get(&self.admin.address(), "/").await?.json())
+    }
+
     async fn start(kind: Kind) -> anyhow::Result<Server> {
         let mut server = Server {
             kind,
@@ -234,7 +258,7 @@ impl Server {
                 let answer = http::send(&self.address(), request).await?;
                 ensure!(answer.status == 200, "{}", answer.text());
             }
-            Kind::Dynoxide | Kind::Nats | Kind::Postgres => {
+            Kind::Dynoxide | Kind::Nats | Kind::Postgres | Kind::Oidc | Kind::Smtp => {
                 bail!("{} has no buckets", self.kind.name())
             }
         }

@@ -3,6 +3,8 @@
 mod canary;
 mod edge;
 mod isolation;
+mod login;
+mod mail;
 mod operator;
 mod outage;
 mod postgres;

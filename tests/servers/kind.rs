@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Dynoxide,
     Nats,
     Postgres,
+    Oidc,
+    Smtp,
 }
 
 impl Kind {
@@ -30,6 +32,8 @@ impl Kind {
             Kind::Dynoxide => "dynoxide",
             Kind::Nats => "nats-server",
             Kind::Postgres => "postgres",
+            Kind::Oidc => "oidc-provider",
+            Kind::Smtp => "smtp-server",
         }
     }
 
@@ -37,6 +41,7 @@ impl Kind {
         match self {
             Kind::Nats => "nats",
             Kind::Postgres => "postgres",
+            Kind::Smtp => "smtp",
             _ => "http",
         }
     }
@@ -48,6 +53,7 @@ impl Kind {
             // Its own script names the folder that it was installed in, and would not survive a copy.
             Kind::Moto => Command::new(tool("moto/bin/python")?),
             Kind::Postgres => postgres::command("postgres")?,
+            Kind::Oidc | Kind::Smtp => Command::new("node"),
             _ => Command::new(tool(&format!("bin/{}", self.name()))?),
         };
         match self {
@@ -74,6 +80,10 @@ impl Kind {
                     "-D",
                 ])
                 .arg(data),
+            Kind::Oidc => command.arg(tool("login/oidc.mjs")?).arg(&number),
+            Kind::Smtp => command
+                .arg(tool("login/smtp.mjs")?)
+                .args([&number, &admin.number().to_string()]),
         };
         Ok(command)
     }
@@ -94,6 +104,8 @@ impl Kind {
             Kind::Moto => (port.address(), "/moto-api/", 200),
             Kind::Nats => (admin.address(), "/healthz", 200),
             Kind::Postgres => return postgres::is_ready(port).await,
+            Kind::Oidc => (port.address(), "/.well-known/openid-configuration", 200),
+            Kind::Smtp => (admin.address(), "/", 200),
         };
         let answer = http::get(&address, path).await;
         answer.is_ok_and(|answer| answer.status.as_u16() == status)
@@ -110,7 +122,7 @@ impl Kind {
 
     pub(super) fn env(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Nats | Kind::Postgres => &[],
+            Kind::Nats | Kind::Postgres | Kind::Oidc | Kind::Smtp => &[],
             _ => &[
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
                 ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),

@@ -1,6 +1,7 @@
 //! `weft admin`.
 
 mod audit;
+mod bootstrap;
 mod member;
 mod org;
 mod show;
@@ -71,6 +72,8 @@ enum Command {
     /// Tokens: what probes, scripts and people identify themselves with
     #[command(subcommand)]
     Token(token::Token),
+    /// Make a link with which an admin logs in once: the first one, or one who has no other way in any more
+    Bootstrap(bootstrap::Bootstrap),
     /// The audit log: who changed what
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -117,6 +120,7 @@ pub async fn run(args: Admin) -> anyhow::Result<()> {
         Command::Org(command) => org::run(command, &operator).await,
         Command::Member(command) => member::run(command, &operator).await,
         Command::Token(command) => token::run(command, &operator).await,
+        Command::Bootstrap(command) => bootstrap::run(command, &operator).await,
         Command::Audit(command) => audit::run(command, &operator).await,
     };
     let shown = shown.map_err(|error| explain(error, &args.users))?;

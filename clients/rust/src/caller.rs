@@ -1,15 +1,23 @@
 //! Who a call is made for.
 
-use std::time::SystemTime;
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use proto::tenant::v1::{Assertion, Permission};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::Key;
 
 /// The metadata key of a signed assertion.
 pub const ASSERTION_HEADER: &str = "weft-assertion-bin";
+
+/// How old a login may be for what changes much.
+const RECENT: Duration = Duration::from_secs(15 * 60);
+
+/// The reason in the `google.rpc.ErrorInfo` of what needs a newer login.
+pub const LOGIN_TOO_OLD: &str = "LOGIN_TOO_OLD";
 
 /// The verified caller of an RPC.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,15 +27,63 @@ pub struct Caller {
     /// Who acts, for logs.
     pub subject: String,
     permissions: Vec<i32>,
+    session: Option<Session>,
+}
+
+/// A person's session, in which a call is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// When the person logged in.
+    pub since: SystemTime,
+    /// Whether that was within the last 15 minutes.
+    recent: bool,
 }
 
 impl Caller {
-    pub(crate) fn from_assertion(assertion: Assertion) -> Self {
+    pub(crate) fn from_assertion(assertion: Assertion, now: SystemTime) -> Self {
+        let session = assertion.authenticated_at.map(|since| {
+            // A date that makes no sense is long ago.
+            let since = SystemTime::try_from(since).unwrap_or(SystemTime::UNIX_EPOCH);
+            let age = now.duration_since(since);
+            Session {
+                id: assertion.session_id,
+                since,
+                // Clocks of two machines differ a little.
+                recent: age.unwrap_or_else(|ahead| ahead.duration()) <= RECENT,
+            }
+        });
         Caller {
             org_id: assertion.org_id,
             subject: assertion.subject,
             permissions: assertion.permissions,
+            session,
         }
+    }
+
+    /// The session; none for a caller with a token, one from this machine, or another service.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// Fails for a session whose person logged in more than 15 minutes ago: for what a stolen session must not do. Other
+    /// callers pass.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED with a `google.rpc.ErrorInfo` whose reason is [`LOGIN_TOO_OLD`].
+    pub fn require_recent_login(&self) -> Result<(), Status> {
+        if self.session.as_ref().is_none_or(|session| session.recent) {
+            return Ok(());
+        }
+        let age = [("max_age_seconds".to_owned(), RECENT.as_secs().to_string())];
+        let details = ErrorDetails::with_error_info(LOGIN_TOO_OLD, "weft", HashMap::from(age));
+        Err(Status::with_error_details(
+            Code::PermissionDenied,
+            "this needs a login that is not older than 15 minutes; log in again",
+            details,
+        ))
     }
 
     /// The caller of this request, if it may do what it asks for.
@@ -75,10 +131,39 @@ pub fn authorise<T>(
         org_id: org_id.to_owned(),
         subject: subject.to_owned(),
         permissions: permissions.iter().map(|&p| i32::from(p)).collect(),
-        expires_at: None,
+        ..Assertion::default()
     };
     let mut headers = HeaderMap::new();
     headers.insert(ASSERTION_HEADER, key.sign(assertion, SystemTime::now()));
     request.metadata_mut().as_mut().extend(headers);
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_need_a_recent_login_and_others_none() {
+        let now = SystemTime::now();
+        let check = |at: Option<SystemTime>, passes: bool| {
+            let assertion = Assertion {
+                authenticated_at: at.map(Into::into),
+                ..Assertion::default()
+            };
+            let caller = Caller::from_assertion(assertion, now);
+            assert_eq!(caller.require_recent_login().is_ok(), passes, "{at:?}");
+            caller
+        };
+        check(None, true);
+        check(Some(now), true);
+        check(Some(now - RECENT), true);
+        check(Some(now + Duration::from_secs(5)), true);
+        check(Some(now + 2 * RECENT), false);
+        let stale = check(Some(now - RECENT - Duration::from_secs(1)), false);
+        let refused = stale.require_recent_login().expect_err("refused");
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        let info = refused.get_details_error_info().expect("a reason");
+        assert_eq!((&*info.reason, &*info.domain), (LOGIN_TOO_OLD, "weft"));
+    }
 }

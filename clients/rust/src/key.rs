@@ -143,7 +143,7 @@ impl Key {
         if expires + LEEWAY < now || expires > now + LIFETIME + LEEWAY {
             return Err(VerifyError::Expired);
         }
-        Ok(Caller::from_assertion(assertion))
+        Ok(Caller::from_assertion(assertion, now))
     }
 
     fn mac(&self, bytes: &[u8]) -> Hmac<Sha256> {
@@ -185,7 +185,7 @@ mod tests {
             org_id: "local".to_owned(),
             subject: "someone".to_owned(),
             permissions: vec![1],
-            expires_at: None,
+            ..Assertion::default()
         }
     }
 

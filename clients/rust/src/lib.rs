@@ -13,6 +13,6 @@ mod channel;
 mod key;
 mod replicas;
 
-pub use caller::{ASSERTION_HEADER, Caller, authorise};
+pub use caller::{ASSERTION_HEADER, Caller, LOGIN_TOO_OLD, Session, authorise};
 pub use channel::Channel;
 pub use key::{Key, KeyError, VerifyError};

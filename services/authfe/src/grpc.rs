@@ -7,7 +7,7 @@ use axum::body::Body as AxumBody;
 use axum::extract::Request;
 use axum::response::Response;
 use client::{ASSERTION_HEADER, Channel};
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use tonic::Status;
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
@@ -70,6 +70,10 @@ async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Respo
         Ok(header) => request.headers_mut().insert(ASSERTION_HEADER, header),
         Err(status) => return status.into_http(),
     };
+    // What proves who the caller is ends here.
+    for credential in [AUTHORIZATION, COOKIE] {
+        request.headers_mut().remove(credential);
+    }
     let response = send(peer, request).await;
     response.map(|body| Body::new(Revocable::new(body, signed.ended())))
 }

@@ -2,14 +2,13 @@
 
 mod credential;
 mod revocations;
+mod site;
 mod verdicts;
 
 use std::time::SystemTime;
 
 use axum::extract::{Request, State};
-use axum::http::header::{
-    HOST, ORIGIN, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
+use axum::http::header::{ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -19,12 +18,13 @@ use proto::users::v1::authenticate_request::Credential;
 use proto::users::v1::users_service_client::UsersServiceClient;
 use runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::Config;
 use crate::error::ApiError;
 use crate::policy::{self, Rule};
 use credential::credential;
+pub(crate) use site::{Cookie, Site};
 use verdicts::{Believed, Verdicts};
 
 /// Names the organisation that a gRPC request is about, for people who belong to several.
@@ -46,6 +46,7 @@ const IDENTITY_HEADERS: [&str; 6] = [
 pub(crate) struct Identity {
     verdicts: Verdicts,
     origins: std::sync::Arc<[HeaderValue]>,
+    site: Site,
     trust_loopback: bool,
     rt: Runtime,
 }
@@ -87,6 +88,7 @@ impl Identity {
         Identity {
             verdicts,
             origins: config.cors_origins.clone().into(),
+            site: Site::new(config.public_url.as_ref()),
             trust_loopback: config.trust_loopback,
             rt: rt.clone(),
         }
@@ -163,7 +165,7 @@ pub(crate) async fn identify(
     next: Next,
 ) -> Response {
     drop_identity(request.headers_mut());
-    if let Some(refusal) = foreign_origin(request.headers(), &identity.origins) {
+    if let Some(refusal) = foreign_origin(&request, &identity.site, &identity.origins) {
         return secured(refusal.into_response());
     }
     let rpc = crate::grpc::is_rpc(&request);
@@ -172,23 +174,9 @@ pub(crate) async fn identify(
         true => policy::rpc(request.uri().path()).unwrap_or(Rule::Internal),
         false => policy::route(request.method(), request.uri().path()),
     };
-    let credential = credential(&request, identity.trust_loopback);
+    let credential = credential(&request, identity.trust_loopback, &identity.site);
     let org = organisation(&request).to_owned();
     let signed = identity.sign(&org, credential, rule).await;
-    let unknown = signed
-        .header
-        .as_ref()
-        .is_err_and(|status| status.code() == Code::Unauthenticated);
-    let page = !rpc && !request.uri().path().starts_with("/api");
-    // Browsers ask for a token then, and send it with whatever the page asks for.
-    if page && unknown && !identity.trust_loopback {
-        let challenge =
-            HeaderValue::from_static("Basic realm=\"Weft: any name, and a token as password\"");
-        let mut refused =
-            ApiError::new(StatusCode::UNAUTHORIZED, "a token is needed").into_response();
-        refused.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        return secured(refused);
-    }
     request.extensions_mut().insert(signed);
     secured(next.run(request).await)
 }
@@ -228,12 +216,9 @@ fn organisation(request: &Request) -> &str {
 }
 
 /// A page of another origin must not act for whoever has it open, whether by form, fetch or WebSocket.
-fn foreign_origin(headers: &HeaderMap, allowed: &[HeaderValue]) -> Option<ApiError> {
-    let origin = headers.get(ORIGIN)?;
-    let own = headers.get(HOST).and_then(|h| h.to_str().ok());
-    let own = own.or_else(|| headers.get(":authority")?.to_str().ok());
-    let host = origin.to_str().ok().and_then(|o| o.split_once("://"));
-    if host.is_some_and(|(_, host)| Some(host) == own) || allowed.contains(origin) {
+fn foreign_origin(request: &Request, site: &Site, allowed: &[HeaderValue]) -> Option<ApiError> {
+    let origin = request.headers().get(ORIGIN)?;
+    if site.is_own(origin, request) || allowed.contains(origin) {
         return None;
     }
     Some(ApiError::new(
@@ -244,16 +229,20 @@ fn foreign_origin(headers: &HeaderMap, allowed: &[HeaderValue]) -> Option<ApiErr
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::header::HOST;
+
     use super::*;
 
     #[test]
     fn pages_of_other_origins_are_refused_unless_listed() {
-        let check = |origin, refused: bool| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static("127.0.0.1:4040"));
-            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+        let check = |origin: &str, refused: bool| {
+            let request = Request::builder()
+                .header(HOST, "127.0.0.1:4040")
+                .header(ORIGIN, origin);
+            let request = request.body(Body::empty()).expect("a request");
             let allowed = [HeaderValue::from_static("https://ui.example")];
-            let refusal = foreign_origin(&headers, &allowed);
+            let refusal = foreign_origin(&request, &Site::new(None), &allowed);
             assert_eq!(refusal.is_some(), refused, "{origin}");
         };
         check("http://127.0.0.1:4040", false);

@@ -18,6 +18,7 @@ mod events;
 mod grpc;
 mod identity;
 mod limits;
+mod login;
 mod policy;
 mod revocable;
 mod scope;
@@ -32,10 +33,11 @@ use axum::middleware::from_fn_with_state;
 use client::Channel;
 use runtime::Runtime;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use url::Url;
 
 use crate::buffered::Buffered;
 use crate::events::Events;
-use crate::identity::Identity;
+use crate::identity::{Identity, Site};
 use crate::limits::Limiter;
 
 pub use limits::Limits;
@@ -50,6 +52,9 @@ pub struct Config {
     pub hostname: String,
     /// Web origins, besides the edge's own, that may use gRPC-web: `https://ui.example.com`.
     pub cors_origins: Vec<HeaderValue>,
+    /// What this site is called from outside, for cookies: `https://weft.example`. Without it people log in on loopback
+    /// alone.
+    pub public_url: Option<Url>,
     /// Whether callers on this machine, asking for this machine, need no credential. True by default.
     pub trust_loopback: bool,
     /// How long callers that are known go on reading and reporting while users is away. 5 minutes by default.
@@ -70,6 +75,7 @@ impl Default for Config {
             app_id: "1".to_owned(),
             hostname: "weft".to_owned(),
             cors_origins: Vec::new(),
+            public_url: None,
             trust_loopback: true,
             users_outage: Duration::from_secs(300),
             events: None,
@@ -103,6 +109,7 @@ struct Edge {
     config: Config,
     peers: Peers,
     identity: Identity,
+    site: Site,
     buffered: Buffered,
     rt: Runtime,
 }
@@ -115,6 +122,7 @@ pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
     let events = events.map(|sidecar| Events::start(sidecar, rt));
     let edge = Edge {
         identity: Identity::new(peers.users.clone(), &config, rt),
+        site: Site::new(config.public_url.as_ref()),
         buffered: Buffered::new(config.buffered_bytes),
         config,
         peers,
@@ -122,6 +130,7 @@ pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
     };
     let router = Router::new()
         .merge(scope::router(&edge))
+        .merge(login::router(&edge))
         .fallback_service(grpc::or_else(assets::router(), &edge))
         // The last layer is the outermost.
         .layer(from_fn_with_state(limiter.clone(), limits::of_organisation))

@@ -24,7 +24,7 @@ const CONTROLS: Rule = Rule::Any(&[Control, Exec, HostExec, Logs]);
 const PIPES: Rule = Rule::Any(&[Exec, HostExec, Logs, Report]);
 
 /// All RPCs, as `package.Service` and method.
-const RPCS: [(&str, &[(&str, Rule)]); 7] = [
+const RPCS: [(&str, &[(&str, Rule)]); 8] = [
     (
         "collection.v1.CollectionService",
         &[
@@ -75,10 +75,22 @@ const RPCS: [(&str, &[(&str, Rule)]); 7] = [
         ],
     ),
     (
+        "users.v1.LoginService",
+        &[
+            ("EndSession", Rule::Internal),
+            ("FinishOidcLogin", Rule::Internal),
+            ("GetLoginOptions", Rule::Internal),
+            ("OpenLoginLink", Rule::Internal),
+            ("SendLoginLink", Rule::Internal),
+            ("StartOidcLogin", Rule::Internal),
+        ],
+    ),
+    (
         "users.v1.OperatorService",
         &[
             ("AddOrganisation", Rule::Internal),
             ("CheckAudit", Rule::Internal),
+            ("CreateBootstrapLink", Rule::Internal),
             ("FindOrganisations", Rule::Internal),
             ("RefuseOrganisation", Rule::Internal),
             ("RemoveOrganisation", Rule::Internal),
@@ -88,9 +100,10 @@ const RPCS: [(&str, &[(&str, Rule)]); 7] = [
     (
         "users.v1.UsersService",
         &[
-            ("AnswerInvitation", Rule::Any(&[Admin])),
+            // Tokens need a permission; users knows which callers are none.
+            ("AnswerInvitation", Rule::Known),
             ("Authenticate", Rule::Internal),
-            ("CreateOrganisation", Rule::Any(&[Admin])),
+            ("CreateOrganisation", Rule::Known),
             // Personal ones need no permission but those that they are given.
             ("CreateToken", Rule::Known),
             ("DeleteOrganisation", Rule::Any(&[Admin])),
@@ -100,10 +113,13 @@ const RPCS: [(&str, &[(&str, Rule)]); 7] = [
             ("ListMembers", Rule::Any(&[View, Admin])),
             ("ListOrganisations", Rule::Known),
             ("ListReceivedInvitations", Rule::Known),
+            ("ListSessions", Rule::Known),
             ("ListTokens", Rule::Known),
             // Members may go by themselves.
             ("RemoveMember", Rule::Known),
+            ("RevokeAllSessions", Rule::Known),
             ("RevokeInvitation", Rule::Any(&[Admin])),
+            ("RevokeSession", Rule::Known),
             ("RevokeToken", Rule::Known),
             ("RotateToken", Rule::Known),
             ("SetMember", Rule::Any(&[Admin])),
@@ -137,6 +153,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Rule {
     match &segments[..] {
         // A probe that is not answered falls silent; what needs a permission is left out of the answer.
         ["api"] => Rule::Open,
+        ["api", "users", "login", ..] | ["api", "users", "logout"] => Rule::Open,
         ["api", "report"] if method == Method::POST => Rule::Any(&[Report]),
         ["api", "control", "ws"] => Rule::Any(&[Report]),
         ["api", "control", ..] => CONTROLS,
@@ -224,6 +241,8 @@ mod tests {
         }
         check(Method::GET, "/api/pipe/x/probe", Rule::Any(&[Report]));
         check(Method::DELETE, "/api/pipe/x", PIPES);
+        check(Method::POST, "/api/users/login/link", Rule::Open);
+        check(Method::GET, "/api/users/other", Rule::Any(&[View]));
         check(Method::GET, "/api/", Rule::Any(&[View]));
         assert_eq!(route(&Method::GET, "/index.html"), Rule::Open);
         assert_eq!(route(&Method::GET, "/api/app/x"), Rule::Any(&[View]));

@@ -103,7 +103,11 @@ impl ControlsService for Controls {
         &self,
         request: Request<pb::InvokeRequest>,
     ) -> Result<Response<pb::InvokeResponse>, Status> {
-        let caller = Caller::of(&request, permission(&request.get_ref().control))?;
+        let permission = permission(&request.get_ref().control);
+        let caller = Caller::of(&request, permission)?;
+        if permission == Permission::HostExec {
+            caller.require_recent_login()?;
+        }
         let request = request.into_inner();
         check(&request)?;
         let (wait, probe) = (wait(&request)?, request.probe_id);

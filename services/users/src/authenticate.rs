@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use crate::permissions::Permissions;
-use crate::secret::{Digested, Secret};
+use crate::secret::{Digested, Kind, Secret};
 use crate::store::entity::organisations;
-use crate::store::{Known, Store};
+use crate::store::{Ages, Known, KnownSession, Store};
 use crate::{Config, Error, LOCAL, convert};
 
-/// Uses of tokens that wait to be written down. More are dropped: the next use within the minute says the same.
+/// Uses that wait to be written down. More are dropped: the next use within the minute says the same.
 const USES: usize = 1024;
 
 #[derive(Debug)]
@@ -21,17 +21,29 @@ pub(crate) struct Authenticator {
     trust_loopback: bool,
     probe: Option<Digested>,
     store: Store,
-    uses: mpsc::Sender<String>,
+    ages: Ages,
+    uses: mpsc::Sender<Use>,
+}
+
+/// What was used just now, by its id.
+#[derive(Debug)]
+enum Use {
+    Token(String),
+    Session(String),
 }
 
 impl Authenticator {
     pub(crate) fn new(config: Config, store: Store, rt: &Runtime) -> Self {
-        let (uses, mut waiting) = mpsc::channel::<String>(USES);
+        let (uses, mut waiting) = mpsc::channel::<Use>(USES);
         let writing = store.clone();
-        rt.spawn("last uses of tokens", async move {
-            while let Some(token) = waiting.recv().await {
-                if let Err(error) = writing.used(&token).await {
-                    tracing::debug!(%error, "the use of a token is not written down");
+        rt.spawn("last uses of credentials", async move {
+            while let Some(used) = waiting.recv().await {
+                let written = match &used {
+                    Use::Token(id) => writing.used(id).await,
+                    Use::Session(id) => writing.session_used(id).await,
+                };
+                if let Err(error) = written {
+                    tracing::debug!(%error, "the use of a credential is not written down");
                 }
             }
         });
@@ -39,6 +51,7 @@ impl Authenticator {
             trust_loopback: config.trust_loopback,
             probe: config.probe_token.map(|token| token.digest()),
             store,
+            ages: config.login.ages(),
             uses,
         }
     }
@@ -53,7 +66,7 @@ impl Authenticator {
                 local(&org_id, LOCAL, Permissions::ALL)
             }
             Some(Credential::Token(token)) => self.token(&token, &org_id).await,
-            Some(Credential::Session(_)) => Err(unknown()),
+            Some(Credential::Session(secret)) => self.session(&secret, &org_id).await,
             Some(Credential::Loopback(_)) | None => {
                 Err(Status::unauthenticated("a credential is needed"))
             }
@@ -70,9 +83,26 @@ impl Authenticator {
         let used = crate::store::minute(self.store.now());
         if known.token.last_used_at.is_none_or(|last| last < used) {
             // Full: the next use says the same.
-            let _ = self.uses.try_send(known.token.id.clone());
+            let _ = self.uses.try_send(Use::Token(known.token.id.clone()));
         }
         Ok(answer(known))
+    }
+
+    async fn session(
+        &self,
+        secret: &str,
+        org_id: &str,
+    ) -> Result<pb::AuthenticateResponse, Status> {
+        let secret = Secret::parse_as(&[Kind::Session], secret).ok_or_else(unknown)?;
+        let known = self
+            .store
+            .known_session(&secret.digest(), org_id, self.ages)
+            .await?;
+        let known = known.ok_or_else(unknown)?;
+        if known.session.last_used_at < crate::store::minute(self.store.now()) {
+            let _ = self.uses.try_send(Use::Session(known.session.id.clone()));
+        }
+        Ok(answer_for_session(known, self.ages))
     }
 }
 
@@ -98,7 +128,7 @@ fn local(
             org_id: LOCAL.to_owned(),
             subject: subject.to_owned(),
             permissions: permissions.to_wire(),
-            expires_at: None,
+            ..Assertion::default()
         }),
         ..pb::AuthenticateResponse::default()
     })
@@ -122,10 +152,38 @@ fn answer(known: Known) -> pb::AuthenticateResponse {
             permissions: left.to_wire(),
             expires_at: token.expires_at.map(convert::timestamp),
             org_id: organisation.id.clone(),
+            ..Assertion::default()
         }),
         refusal: convert::refusal(&organisation).filter(|_| left != permissions),
         token_id: token.id,
         user_id: token.user_id.unwrap_or_default(),
+    }
+}
+
+fn answer_for_session(known: KnownSession, ages: Ages) -> pb::AuthenticateResponse {
+    let KnownSession { session, belongs } = known;
+    let end = convert::timestamp(ages.end(&session));
+    let (org_id, permissions, left, refusal) = match belongs {
+        None => (String::new(), Permissions::NONE, Permissions::NONE, None),
+        Some((organisation, member)) => {
+            let permissions = member.role().permissions();
+            let left = permissions.without(refused(&organisation));
+            let refusal = convert::refusal(&organisation);
+            (organisation.id, permissions, left, refusal)
+        }
+    };
+    pb::AuthenticateResponse {
+        assertion: Some(Assertion {
+            org_id,
+            subject: session.user_id.clone(),
+            permissions: left.to_wire(),
+            expires_at: Some(end),
+            authenticated_at: Some(convert::timestamp(session.created_at)),
+            session_id: session.id.clone(),
+        }),
+        refusal: refusal.filter(|_| left != permissions),
+        token_id: session.id,
+        user_id: session.user_id,
     }
 }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod credentials;
+mod logins;
 
 use crate::Store;
 
@@ -17,6 +18,10 @@ pub async fn conformance(store: &Store) {
     credentials::rotation(store).await;
     credentials::personal(store).await;
     credentials::revocations(store).await;
+    logins::sessions(store).await;
+    logins::old_sessions(store).await;
+    logins::mail_links(store).await;
+    logins::bootstrap_links(store).await;
     audit::changes(store).await;
     audit::tampering(store).await;
 }
@@ -25,6 +30,7 @@ pub async fn conformance(store: &Store) {
 pub async fn races(stores: &[Store]) {
     accounts::races(stores).await;
     credentials::races(stores).await;
+    logins::races(stores).await;
     audit::unbroken(&stores[0]).await;
 }
 

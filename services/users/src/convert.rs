@@ -6,8 +6,8 @@ use prost_types::Timestamp;
 use proto::users::v1 as pb;
 
 use crate::permissions::Permissions;
-use crate::store::Revocation;
-use crate::store::entity::{audit, invitations, members, organisations, tokens, users};
+use crate::store::entity::{audit, invitations, members, organisations, sessions, tokens, users};
+use crate::store::{Ages, Revocation};
 
 /// Milliseconds since the Unix epoch as a date.
 pub(crate) fn timestamp(millis: i64) -> Timestamp {
@@ -83,6 +83,20 @@ impl From<tokens::Model> for pb::Token {
             user_id: token.user_id.unwrap_or_default(),
             created_by: token.created_by,
         }
+    }
+}
+
+/// As seen from the session with the id `current`.
+pub(crate) fn session(session: sessions::Model, ages: Ages, current: &str) -> pb::Session {
+    pb::Session {
+        created_at: Some(timestamp(session.created_at)),
+        last_used_at: Some(timestamp(session.last_used_at)),
+        expires_at: Some(timestamp(ages.latest_end(&session))),
+        current: session.id == current,
+        id: session.id,
+        method: session.method,
+        address: session.address,
+        user_agent: session.user_agent,
     }
 }
 

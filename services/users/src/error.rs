@@ -31,6 +31,11 @@ pub(crate) enum Error {
     Precondition(&'static str),
     #[error("{0}")]
     Denied(&'static str),
+    /// What was presented proves nothing.
+    #[error("{0}")]
+    Unproven(&'static str),
+    #[error("{0}")]
+    Exhausted(&'static str),
     /// The store was away when this process started and has not come since.
     #[error("the users' store has not been reached yet")]
     NotReady,
@@ -61,6 +66,8 @@ impl From<Error> for Status {
             Error::Exists(_) => Status::already_exists(error.to_string()),
             Error::Precondition(_) => Status::failed_precondition(error.to_string()),
             Error::Denied(_) => Status::permission_denied(error.to_string()),
+            Error::Unproven(_) => Status::unauthenticated(error.to_string()),
+            Error::Exhausted(_) => Status::resource_exhausted(error.to_string()),
             // Also for what looks like a bug: no failure of the store may look like a wrong credential.
             Error::NotReady | Error::Store(_) => {
                 tracing::warn!(%error, "the users' store failed");

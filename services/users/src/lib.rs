@@ -1,11 +1,12 @@
 //! Who callers are and what they may do.
 //!
-//! Owns users, organisations, memberships, invitations and tokens; authfe asks it about every credential it has not seen
+//! Owns users, organisations, memberships, invitations, tokens and sessions; authfe asks it about every credential it has not seen
 //! lately, and is told at once when an answer is no longer true.
 //!
 //! ```text
 //! authfe ──Authenticate(credential)──▶ Users ──▶ Assertion (organisation, subject, permissions)
 //!        ◀─WatchRevocations────────────  │
+//!        ──links, logins──▶ Logins ──────┤
 //! operators, admins ─members, tokens──▶  └─▶ Store: SQLite or PostgreSQL
 //! ```
 //!
@@ -14,13 +15,14 @@
 //!
 //! **Invariant:** a failing store is UNAVAILABLE, never UNAUTHENTICATED.
 //! **Invariant:** a change that takes something away is committed together with the revocation that tells of it.
-//! **Invariant:** the secret of a token is in one answer and in no log, error or row.
+//! **Invariant:** the secret of a token, session or link is in one answer and in no log, error or row.
 
 mod authenticate;
 mod calls;
 pub mod conformance;
 mod convert;
 mod error;
+mod login;
 mod names;
 mod operator;
 mod permissions;
@@ -28,14 +30,17 @@ mod revocations;
 mod secret;
 mod server;
 mod store;
+mod throttle;
 
 use client::Channel;
+use proto::users::v1::login_service_server::LoginServiceServer;
 use proto::users::v1::operator_service_server::OperatorServiceServer;
 use proto::users::v1::users_service_server::UsersServiceServer;
 use runtime::Runtime;
 
 pub(crate) use error::Error;
 pub use error::OpenError;
+pub use login::{LoginConfig, Logins, Mail, MailError, SignUp};
 pub use operator::Operator;
 pub use secret::Secret;
 pub use server::Users;
@@ -51,6 +56,8 @@ pub struct Config {
     pub trust_loopback: bool,
     /// A token of this process's own probe, which may report to [`LOCAL`]. It is never stored.
     pub probe_token: Option<Secret>,
+    /// How people log in.
+    pub login: LoginConfig,
 }
 
 impl Default for Config {
@@ -58,6 +65,7 @@ impl Default for Config {
         Config {
             trust_loopback: true,
             probe_token: None,
+            login: LoginConfig::default(),
         }
     }
 }
@@ -65,17 +73,25 @@ impl Default for Config {
 /// The clients of other parts.
 pub type Client = proto::users::v1::users_service_client::UsersServiceClient<Channel>;
 
-/// Starts the service: what everybody may call, and what operators may.
+/// What the service is made of.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// What everybody may call.
+    pub users: UsersServiceServer<Users>,
+    /// What the edge calls for people who log in.
+    pub logins: LoginServiceServer<Logins>,
+    /// What operators may call.
+    pub operator: OperatorServiceServer<Operator>,
+}
+
+/// Starts the service.
 #[must_use]
-pub fn start(
-    config: Config,
-    store: Store,
-    rt: &Runtime,
-) -> (UsersServiceServer<Users>, OperatorServiceServer<Operator>) {
-    let operator = Operator::new(store.clone());
-    let users = Users::new(config, store, rt);
-    (
-        UsersServiceServer::new(users),
-        OperatorServiceServer::new(operator),
-    )
+pub fn start(config: Config, store: Store, rt: &Runtime) -> Started {
+    let operator = Operator::new(store.clone(), config.login.clone());
+    let logins = Logins::new(config.login.clone(), store.clone(), rt);
+    Started {
+        users: UsersServiceServer::new(Users::new(config, store, rt)),
+        logins: LoginServiceServer::new(logins),
+        operator: OperatorServiceServer::new(operator),
+    }
 }

@@ -9,6 +9,7 @@ const ID_BYTES: usize = 64;
 const NAME_CHARACTERS: usize = 100;
 const REASON_CHARACTERS: usize = 200;
 const EMAIL_BYTES: usize = 254;
+const USER_AGENT_CHARACTERS: usize = 200;
 
 const ADJECTIVES: [&str; 48] = [
     "able", "agile", "ample", "azure", "brave", "brief", "bright", "brisk", "broad", "calm",
@@ -101,6 +102,12 @@ pub(crate) fn email(text: &str) -> Result<String, Error> {
     Ok(address)
 }
 
+/// What a browser calls itself, as it is kept.
+pub(crate) fn user_agent(text: &str) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    plain.take(USER_AGENT_CHARACTERS).collect()
+}
+
 /// An opaque id, its kind before it, so that ids of two kinds never meet.
 pub(crate) fn id(kind: &str) -> String {
     format!("{kind}_{:032x}", rand::random::<u128>())
@@ -109,6 +116,7 @@ pub(crate) fn id(kind: &str) -> String {
 pub(crate) const USER: &str = "usr";
 pub(crate) const TOKEN: &str = "tok";
 pub(crate) const INVITATION: &str = "inv";
+pub(crate) const SESSION: &str = "ses";
 
 /// Whether this is a person's id.
 pub(crate) fn is_user(id: &str) -> bool {

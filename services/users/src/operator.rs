@@ -6,9 +6,12 @@ use proto::users::v1 as pb;
 use proto::users::v1::operator_service_server::OperatorService;
 use tonic::{Request, Response, Status};
 
-use crate::names;
-use crate::store::{NewOrganisation, Store};
+use crate::login::LoginConfig;
+use crate::store::{NewLink, NewOrganisation, Store};
+use crate::{LOCAL, convert, names};
 
+/// How long a bootstrap link works, in milliseconds: 24 hours.
+const BOOTSTRAP: i64 = 24 * 3600 * 1000;
 const PAGE: u64 = 100;
 const MOST: u64 = 1000;
 
@@ -16,11 +19,12 @@ const MOST: u64 = 1000;
 #[derive(Debug)]
 pub struct Operator {
     store: Store,
+    login: LoginConfig,
 }
 
 impl Operator {
-    pub(crate) fn new(store: Store) -> Self {
-        Operator { store }
+    pub(crate) fn new(store: Store, login: LoginConfig) -> Self {
+        Operator { store, login }
     }
 }
 
@@ -127,6 +131,37 @@ impl OperatorService for Operator {
             .await?;
         Ok(Response::new(pb::RestoreOrganisationResponse {
             organisation: Some(restored.into()),
+        }))
+    }
+
+    async fn create_bootstrap_link(
+        &self,
+        request: Request<pb::CreateBootstrapLinkRequest>,
+    ) -> Result<Response<pb::CreateBootstrapLinkResponse>, Status> {
+        let caller = Caller::of(&request, Permission::Operate)?;
+        let pb::CreateBootstrapLinkRequest { org_id, email } = request.into_inner();
+        let org_id = names::org_id(&org_id)?;
+        let email = match email.as_str() {
+            "" => String::new(),
+            email => names::email(email)?,
+        };
+        if org_id == LOCAL {
+            // It is made when the process starts, which may be this moment.
+            self.store
+                .ensure_organisation(LOCAL, "This machine")
+                .await?;
+        }
+        let link = NewLink::Bootstrap {
+            org_id: &org_id,
+            email: &email,
+        };
+        let store = self.store.by(&caller.subject);
+        let made = store.add_link(&link, BOOTSTRAP, 1).await?;
+        let (secret, end) = made.ok_or_else(|| Status::internal("internal error"))?;
+        Ok(Response::new(pb::CreateBootstrapLinkResponse {
+            url: self.login.link(secret.reveal()).unwrap_or_default(),
+            secret: secret.reveal().to_owned(),
+            expires_at: Some(convert::timestamp(end)),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Tokens as their owners hold them: a prefix, 256 random bits, and a checksum.
+//! Secrets as their owners hold them: a prefix, 256 random bits, and a checksum.
 //!
 //! The prefix lets scanners find lost tokens; the checksum tells a typing error from a token without asking the store.
 
@@ -14,13 +14,19 @@ const RANDOM: usize = 43;
 /// 6 digits of base 62 hold 32 bits.
 const CHECKSUM: usize = 6;
 
-/// What a token belongs to, which its prefix tells.
+/// What a secret is for, which its prefix tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// An organisation's.
+    /// A token of an organisation.
     Organisation,
-    /// A person's.
+    /// A token of a person.
     Personal,
+    /// The cookie of a session.
+    Session,
+    /// A link that logs one person in, once.
+    Link,
+    /// As [`Kind::Link`], for somebody who says at opening who that is.
+    Bootstrap,
 }
 
 impl Kind {
@@ -28,11 +34,14 @@ impl Kind {
         match self {
             Kind::Organisation => "weftorg_",
             Kind::Personal => "weftusr_",
+            Kind::Session => "weftses_",
+            Kind::Link => "weftlnk_",
+            Kind::Bootstrap => "weftboo_",
         }
     }
 }
 
-/// A token in clear. It is handed out once and never kept.
+/// A secret in clear. It is handed out once and never kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -71,10 +80,14 @@ impl Secret {
         Secret(text)
     }
 
-    /// The token as a caller presents it; none if it cannot be one.
+    /// A token as a caller presents it; none if it cannot be one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let known = [Kind::Organisation, Kind::Personal];
-        let kind = known.iter().find(|kind| text.starts_with(kind.prefix()))?;
+        Secret::parse_as(&[Kind::Organisation, Kind::Personal], text)
+    }
+
+    /// A secret of one of these kinds; none if it cannot be one.
+    pub(crate) fn parse_as(kinds: &[Kind], text: &str) -> Option<Self> {
+        let kind = kinds.iter().find(|kind| text.starts_with(kind.prefix()))?;
         let split = kind.prefix().len() + RANDOM;
         let sound = text.len() == split + CHECKSUM && text.is_ascii();
         (sound && text[split..] == checksum(&text[..split])).then(|| Secret(text.to_owned()))
@@ -123,6 +136,9 @@ mod tests {
             let typo = String::from_utf8(typo).expect("ASCII");
             assert_eq!(Secret::parse(&typo), None, "{at}");
         }
+        let session = Secret::of(Kind::Session);
+        assert_eq!(Secret::parse(session.reveal()), None, "it is no token");
+        assert!(Secret::parse_as(&[Kind::Session], session.reveal()).is_some());
         for text in ["", "weftorg_", "weftorg_ü", &secret.0[1..], "ghp_abc"] {
             assert_eq!(Secret::parse(text), None, "{text}");
         }

@@ -1,4 +1,5 @@
 mod members;
+mod sessions;
 mod tokens;
 
 use client::Caller;
@@ -12,7 +13,7 @@ use crate::authenticate::{Authenticator, ensure_local};
 use crate::permissions::Permissions;
 use crate::revocations::{self, Watch};
 use crate::store::entity::users;
-use crate::store::{NewOrganisation, Store};
+use crate::store::{Ages, NewOrganisation, Store};
 use crate::{Config, LOCAL, names};
 
 /// The service.
@@ -20,6 +21,7 @@ use crate::{Config, LOCAL, names};
 pub struct Users {
     authenticator: Authenticator,
     store: Store,
+    ages: Ages,
     clock: Clock,
 }
 
@@ -29,6 +31,7 @@ impl Users {
             rt.spawn("organisation of this machine", ensure_local(store.clone()));
         }
         Users {
+            ages: config.login.ages(),
             authenticator: Authenticator::new(config, store.clone(), rt),
             store,
             clock: rt.clock,
@@ -68,6 +71,22 @@ fn permissions(caller: &Caller) -> Permissions {
         .filter(|&number| Permission::try_from(number).is_ok_and(|p| caller.may(p)))
         .collect();
     Permissions::parse(&held).unwrap_or(Permissions::NONE)
+}
+
+/// A caller who may decide about its account: a person who is logged in, or a token that may do everything.
+fn decides<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = any_caller(request)?;
+    if caller.session().is_none() {
+        caller.require(Permission::Admin)?;
+    }
+    Ok(caller)
+}
+
+/// An admin, who logged in lately if that was with a session.
+fn admin<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = Caller::of(request, Permission::Admin)?;
+    caller.require_recent_login()?;
+    Ok(caller)
 }
 
 /// The account of the caller, who must be a person.
@@ -124,7 +143,11 @@ impl UsersService for Users {
         request: Request<pb::GetCurrentUserRequest>,
     ) -> Result<Response<pb::GetCurrentUserResponse>, Status> {
         let caller = any_caller(&request)?;
-        let organisation = self.organisation_of(&caller).await?;
+        let organisation = match caller.org_id.as_str() {
+            "" => None,
+            _ => Some(self.organisation_of(&caller).await?),
+        };
+        let authenticated_at = caller.session().map(|session| session.since.into());
         let permissions = permissions(&caller).to_wire();
         let user = if names::is_user(&caller.subject) {
             self.store.user(&caller.subject).await?.into()
@@ -137,8 +160,9 @@ impl UsersService for Users {
         };
         Ok(Response::new(pb::GetCurrentUserResponse {
             user: Some(user),
-            organisation: Some(organisation),
+            organisation,
             permissions,
+            authenticated_at,
         }))
     }
 
@@ -147,7 +171,7 @@ impl UsersService for Users {
         request: Request<pb::CreateOrganisationRequest>,
     ) -> Result<Response<pb::CreateOrganisationResponse>, Status> {
         // A token that may not manage one organisation must not make another either.
-        let caller = Caller::of(&request, Permission::Admin)?;
+        let caller = decides(&request)?;
         let user = person(&self.store, &caller).await?;
         let new = NewOrganisation {
             id: None,
@@ -169,7 +193,7 @@ impl UsersService for Users {
         &self,
         request: Request<pb::DeleteOrganisationRequest>,
     ) -> Result<Response<pb::DeleteOrganisationResponse>, Status> {
-        let caller = Caller::of(&request, Permission::Admin)?;
+        let caller = admin(&request)?;
         if request.into_inner().org_id != caller.org_id {
             return Err(Status::invalid_argument(
                 "org_id is not the caller's organisation",
@@ -283,6 +307,27 @@ impl UsersService for Users {
         request: Request<pb::RevokeTokenRequest>,
     ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
         tokens::revoke(&self.store, request).await
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<pb::ListSessionsRequest>,
+    ) -> Result<Response<pb::ListSessionsResponse>, Status> {
+        sessions::list(&self.store, self.ages, request).await
+    }
+
+    async fn revoke_session(
+        &self,
+        request: Request<pb::RevokeSessionRequest>,
+    ) -> Result<Response<pb::RevokeSessionResponse>, Status> {
+        sessions::revoke(&self.store, request).await
+    }
+
+    async fn revoke_all_sessions(
+        &self,
+        request: Request<pb::RevokeAllSessionsRequest>,
+    ) -> Result<Response<pb::RevokeAllSessionsResponse>, Status> {
+        sessions::revoke_all(&self.store, request).await
     }
 }
 

@@ -3,11 +3,13 @@
 mod audit;
 pub(crate) mod entity;
 mod invitations;
+mod links;
 mod members;
 mod migration;
 mod open;
 mod organisations;
 mod revocations;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -24,9 +26,11 @@ use sea_orm_migration::MigratorTrait;
 use tokio::sync::Notify;
 use url::Url;
 
+pub(crate) use links::{NewLink, Opening};
 pub(crate) use members::Membership;
 pub(crate) use organisations::NewOrganisation;
 pub(crate) use revocations::Revocation;
+pub(crate) use sessions::{Ages, KnownSession, NewSession};
 pub(crate) use tokens::{Known, NewToken, minute};
 
 use crate::calls::Calls;
@@ -138,10 +142,22 @@ impl Store {
         change: Change<'_>,
         revoked: &[Revocation],
     ) -> Result<(), Error> {
+        self.commit_all(transaction, &[change], revoked).await
+    }
+
+    /// As [`Store::commit`], for a change that concerns several organisations.
+    async fn commit_all(
+        &self,
+        transaction: DatabaseTransaction,
+        changes: &[Change<'_>],
+        revoked: &[Revocation],
+    ) -> Result<(), Error> {
         if !revoked.is_empty() {
             revoke(&transaction, self.now(), revoked).await?;
         }
-        self.note(&transaction, change).await?;
+        for change in changes {
+            self.note(&transaction, *change).await?;
+        }
         transaction.commit().await?;
         if !revoked.is_empty() {
             self.revoked.notify_waiters();

@@ -7,7 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use http::uri::Authority;
 use http::{HeaderValue, Uri};
 use runtime::telemetry;
+use url::Url;
 
+use crate::login::{self, LoginArgs};
 use crate::port::PortArgs;
 use crate::stores::{KeepArgs, StoreArgs, UsersStoreArgs};
 
@@ -94,6 +96,9 @@ pub(crate) struct Up {
     pub(crate) users: UsersStoreArgs,
 
     #[command(flatten)]
+    pub(crate) login: LoginArgs,
+
+    #[command(flatten)]
     pub(crate) keep: KeepArgs,
 
     /// Do not report this machine
@@ -124,6 +129,9 @@ pub(crate) struct Edge {
     #[arg(long = "cors-origin", env = "WEFT_CORS_ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origins: Vec<HeaderValue>,
 
+    #[command(flatten)]
+    pub(crate) site: Site,
+
     /// Demand credentials of callers on this machine too: needed behind a proxy on the same machine. Always so when
     /// --listen is not a loopback address, and with --trusted-proxies
     #[arg(long, env = "WEFT_DEMAND_CREDENTIALS")]
@@ -145,6 +153,15 @@ pub(crate) struct Edge {
 
     #[command(flatten)]
     pub(crate) port: PortArgs,
+}
+
+/// What the edge and users must both know.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Site {
+    /// What this site is called from outside: https://weft.example. People log in there; without it, on a loopback address
+    /// alone
+    #[arg(long, env = "WEFT_PUBLIC_URL", value_name = "URL", value_parser = login::public_url)]
+    pub(crate) public_url: Option<Url>,
 }
 
 impl Edge {
@@ -195,6 +212,12 @@ pub(crate) struct Users {
 
     #[command(flatten)]
     pub(crate) store: UsersStoreArgs,
+
+    #[command(flatten)]
+    pub(crate) site: Site,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,6 +2,7 @@
 
 mod app_id;
 mod args;
+mod login;
 mod port;
 mod probe;
 mod ready;

@@ -11,8 +11,15 @@ use crate::{signals, up};
 pub(crate) async fn users(args: Users) -> anyhow::Result<()> {
     let rt = start(&args.service)?;
     let store = args.store.open(&args.data_dir, &rt).await?;
-    let (users, operator) = users::start(users::Config::default(), store, &rt);
-    let mesh = Mesh::new().with(users).with(operator);
+    let config = users::Config {
+        login: args.login.config(args.site.public_url)?,
+        ..users::Config::default()
+    };
+    let users = users::start(config, store, &rt);
+    let mesh = Mesh::new()
+        .with(users.users)
+        .with(users.logins)
+        .with(users.operator);
     serve("users", args.service.listen, mesh, &rt).await
 }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use client::{Channel, Key};
 use runtime::{Listening, Mesh, Runtime, admin, serve};
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::args::{Edge, Up};
 use crate::{app_id, probe, ready, signals};
@@ -27,12 +28,14 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let trusted = up.edge.trusts_loopback();
     // The probe of this process needs no token that anybody would have to make.
     let probe_token = (!trusted).then(users::Secret::generate);
+    let site = site(&up.edge, address)?;
     let config = users::Config {
         trust_loopback: trusted,
         probe_token: probe_token.clone(),
+        login: up.login.config(site)?,
     };
     let users_store = up.users.open(&up.edge.data_dir, &rt).await?;
-    let (users, operator) = users::start(config, users_store, &rt);
+    let users = users::start(config, users_store, &rt);
     let pipes = pipes::start(&rt)?;
     let controls = controls::start(&rt)?;
     let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
@@ -47,7 +50,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let (query, scope) = query::start(query::Config::default(), sources, &rt)?;
     let to_query = runtime::local_pair(query.clone(), scope.clone(), &rt);
     let peers = authfe::Peers {
-        users: runtime::local(users.clone(), &rt),
+        users: runtime::local_pair(users.users.clone(), users.logins.clone(), &rt),
         collection: to_collection,
         query: to_query.clone(),
         controls: runtime::local(controls.clone(), &rt),
@@ -55,8 +58,9 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         open: runtime::open(&rt).await,
     };
     let mesh = Mesh::new()
-        .with(users)
-        .with(operator)
+        .with(users.users.clone())
+        .with(users.logins)
+        .with(users.operator.clone())
         .with(pipes)
         .with(controls)
         .with(collection)
@@ -71,8 +75,11 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         probe::spawn(own, probe_token, &rt);
     }
     listen(public, router, listening, &rt);
-    let address = format!("{}://{address}", up.edge.port.scheme());
-    announce(&address, trusted, to_query, !up.no_probe, &rt).await;
+    if !trusted {
+        ready::invite(runtime::local_pair(users.users, users.operator, &rt), &rt).await;
+    }
+    let address = origin(&up.edge, address);
+    announce(&address, to_query, !up.no_probe, &rt).await;
     rt.drained().await;
     Ok(())
 }
@@ -98,12 +105,27 @@ async fn own_port(
     Ok(address)
 }
 
+/// What this site is called by the address that it listens on.
+fn origin(edge: &Edge, address: SocketAddr) -> String {
+    format!("{}://{address}", edge.port.scheme())
+}
+
+/// What this site is called: as it was told, or by its address, if people may log in there.
+fn site(edge: &Edge, address: SocketAddr) -> anyhow::Result<Option<Url>> {
+    Ok(match &edge.site.public_url {
+        Some(url) => Some(url.clone()),
+        None if address.ip().is_loopback() => Some(Url::parse(&origin(edge, address))?),
+        None => None,
+    })
+}
+
 /// The edge's router.
 pub(crate) fn edge(edge: &Edge, peers: authfe::Peers, rt: &Runtime) -> anyhow::Result<Router> {
     let config = authfe::Config {
         app_id: app_id::open(&edge.data_dir)?,
         hostname: probe::hostname(),
         cors_origins: edge.cors_origins.clone(),
+        public_url: edge.site.public_url.clone(),
         trust_loopback: edge.trusts_loopback(),
         users_outage: edge.users_outage,
         events: edge.events.clone(),
@@ -127,17 +149,11 @@ pub(crate) fn listen(listener: TcpListener, router: Router, listening: Listening
     });
 }
 
-async fn announce(address: &str, trusted: bool, query: Channel, probing: bool, rt: &Runtime) {
+async fn announce(address: &str, query: Channel, probing: bool, rt: &Runtime) {
     let seen = if probing {
         ready::wait_for_this_machine(query, rt).await
     } else {
         "waiting for probes".to_owned()
     };
-    if !trusted {
-        eprintln!(
-            "weft: callers need a token. Make one for probes with `weft admin token create local probes`, and one for \
-             people, who give it as password, with `weft admin token create local me --permissions view,view-secrets`"
-        );
-    }
     println!("Weft is ready: {address} ({seen}; Ctrl-C ends it)");
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use proto::users::v1 as pb;
 use proto::users::v1::users_service_client::UsersServiceClient;
 use tests::Sandbox;
 
-use super::{admin, ask, bearing, channel, get, report, token};
+use super::{admin, ask, bearing, channel, get, login, report, token};
 
 /// The bytes of every file below.
 fn everything(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
@@ -65,6 +65,40 @@ async fn secrets_are_in_no_log_and_no_file() -> anyhow::Result<()> {
             .await;
         answers.push_str(&format!("{current:?}"));
     }
+    let link = login::bootstrap(&weft, "amber").await?;
+    let unused = login::bootstrap(&weft, "amber --email bob@a.example").await?;
+    let opened = login::open(&weft.address, &link, "eve@a.example", &[]).await?;
+    let cookie = login::session(&opened)?;
+    let (_, session) = cookie.split_once('=').context("a cookie")?;
+    let session = session.to_owned();
+    for secret in [&link, &unknown] {
+        let refused = login::open(&weft.address, secret, "eve@a.example", &[]).await?;
+        answers.push_str(&refused.text());
+    }
+    answers.push_str(&opened.text());
+    let headers = [
+        ("cookie", cookie.as_str()),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    for path in [
+        "/",
+        "/api/topology",
+        "/api/nowhere",
+        "/api/app/birch/api/topology",
+    ] {
+        let answer = ask(&weft.address, "GET", path, &headers, "").await?;
+        answers.push_str(&answer.text());
+    }
+    let mut users = UsersServiceClient::new(channel(&weft.address)?);
+    let listed = users
+        .list_sessions(login::from_page(
+            &weft,
+            &cookie,
+            pb::ListSessionsRequest {},
+        )?)
+        .await;
+    answers.push_str(&format!("{listed:?}"));
+
     let metrics = tests::http::get(&weft.admin, "/metrics").await?.text();
     ensure!(metrics.contains("weft_authfe_verdicts_total"), "{metrics}");
     answers.push_str(&metrics);
@@ -82,7 +116,9 @@ async fn secrets_are_in_no_log_and_no_file() -> anyhow::Result<()> {
         "nothing was written"
     );
     for (place, bytes) in &files {
-        for secret in [&good, &personal, &revoked, &unknown] {
+        for secret in [
+            &good, &personal, &revoked, &unknown, &link, &unused, &session,
+        ] {
             // Without its prefix, and in part.
             let canary = &secret.as_bytes()[8..28];
             let found = bytes.windows(canary.len()).any(|window| window == canary);

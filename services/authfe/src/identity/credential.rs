@@ -1,28 +1,42 @@
 //! What a request presents.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::uri::Authority;
+use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proto::users::v1::Loopback;
 use proto::users::v1::authenticate_request::Credential;
 
+use super::site::{Site, host, is_loopback};
+
 /// No credential is longer.
 const CREDENTIAL_BYTES: usize = 512;
 
 /// What a request presents; none if that is nothing, or makes no sense.
-pub(super) fn credential(request: &Request, trust_loopback: bool) -> Option<Credential> {
+pub(super) fn credential(
+    request: &Request,
+    trust_loopback: bool,
+    site: &Site,
+) -> Option<Credential> {
     if let Some(token) = token(request.headers()) {
         return Some(Credential::Token(token));
     }
+    // Before cookies, which all programs on a loopback address share.
+    if trust_loopback && let Some(loopback) = loopback(request) {
+        return Some(loopback);
+    }
+    let session = site.session(request)?;
+    (session.len() <= CREDENTIAL_BYTES).then_some(Credential::Session(session))
+}
+
+fn loopback(request: &Request) -> Option<Credential> {
     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
     // A page that rebinds its name to 127.0.0.1, or a proxy on this machine, shows a host that is not this machine's.
     let host = host(request)?;
-    let loopback = trust_loopback && peer.ip().is_loopback() && is_loopback(&host);
+    let loopback = peer.ip().is_loopback() && is_loopback(&host);
     loopback.then_some(Credential::Loopback(Loopback {}))
 }
 
@@ -44,20 +58,6 @@ fn token(headers: &HeaderMap) -> Option<String> {
     (!secret.is_empty() && secret.len() <= CREDENTIAL_BYTES).then_some(secret)
 }
 
-fn host(request: &Request) -> Option<String> {
-    let authority = match request.headers().get(HOST) {
-        Some(host) => host.to_str().ok()?.parse::<Authority>().ok()?,
-        None => request.uri().authority()?.clone(),
-    };
-    Some(authority.host().to_owned())
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
@@ -76,9 +76,10 @@ mod tests {
     #[test]
     fn only_this_machine_asking_for_this_machine_needs_no_credential() {
         let check = |peer, host, trusted: bool| {
-            let found = credential(&request(peer, host), true);
+            let site = Site::new(None);
+            let found = credential(&request(peer, host), true, &site);
             assert_eq!(found.is_some(), trusted, "{peer} {host}");
-            assert_eq!(credential(&request(peer, host), false), None);
+            assert_eq!(credential(&request(peer, host), false, &site), None);
         };
         check("127.0.0.1:9", "127.0.0.1:4040", true);
         check("127.0.0.1:9", "localhost:4040", true);

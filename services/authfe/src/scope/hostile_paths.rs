@@ -93,6 +93,7 @@ fn routes() -> Router {
     let config = Config::default();
     let edge = Edge {
         identity: Identity::new(nobody(), &config, &rt),
+        site: crate::identity::Site::new(None),
         buffered: Buffered::new(1),
         config,
         peers,

@@ -5,7 +5,7 @@ use proto::tenant::v1::Permission;
 use proto::users::v1 as pb;
 use tonic::{Request, Response, Status};
 
-use super::{any_caller, permissions, person};
+use super::{admin, any_caller, decides, permissions, person};
 use crate::permissions::Role;
 use crate::store::{Membership, Store};
 use crate::{Error, convert, names};
@@ -28,7 +28,7 @@ pub(super) async fn set(
     store: &Store,
     request: Request<pb::SetMemberRequest>,
 ) -> Result<Response<pb::SetMemberResponse>, Status> {
-    let caller = Caller::of(&request, Permission::Admin)?;
+    let caller = admin(&request)?;
     let message = request.into_inner();
     let role = Role::parse(message.role(), &message.permissions)?;
     if !role.permissions().is_within(permissions(&caller)) {
@@ -61,6 +61,7 @@ pub(super) async fn remove(
     let user_id = request.into_inner().user_id;
     if caller.subject != user_id {
         caller.require(Permission::Admin)?;
+        caller.require_recent_login()?;
     }
     store
         .by(&caller.subject)
@@ -84,7 +85,7 @@ pub(super) async fn revoke_invitation(
     store: &Store,
     request: Request<pb::RevokeInvitationRequest>,
 ) -> Result<Response<pb::RevokeInvitationResponse>, Status> {
-    let caller = Caller::of(&request, Permission::Admin)?;
+    let caller = admin(&request)?;
     let id = request.into_inner().invitation_id;
     store
         .by(&caller.subject)
@@ -109,7 +110,7 @@ pub(super) async fn answer(
     request: Request<pb::AnswerInvitationRequest>,
 ) -> Result<Response<pb::AnswerInvitationResponse>, Status> {
     // Joining is a decision about the account, which a token that may only look must not take.
-    let caller = Caller::of(&request, Permission::Admin)?;
+    let caller = decides(&request)?;
     let user = person(store, &caller).await?;
     let pb::AnswerInvitationRequest {
         invitation_id,

@@ -22,6 +22,7 @@ pub(super) async fn create(
     request: Request<pb::CreateTokenRequest>,
 ) -> Result<Response<pb::CreateTokenResponse>, Status> {
     let caller = any_caller(&request)?;
+    caller.require_recent_login()?;
     let message = request.into_inner();
     let user_id = owner(store, &caller, &message).await?;
     let wanted = Permissions::parse(&message.permissions)?;
@@ -105,6 +106,7 @@ pub(super) async fn rotate(
     request: Request<pb::RotateTokenRequest>,
 ) -> Result<Response<pb::RotateTokenResponse>, Status> {
     let caller = any_caller(&request)?;
+    caller.require_recent_login()?;
     let message = request.into_inner();
     let overlap = match message.overlap {
         None => OVERLAP,
@@ -138,6 +140,9 @@ pub(super) async fn revoke(
 ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
     let caller = any_caller(&request)?;
     let token = changeable(store, &caller, &request.into_inner().token_id).await?;
+    if token.user_id.as_ref() != Some(&caller.subject) {
+        caller.require_recent_login()?;
+    }
     store
         .by(&caller.subject)
         .revoke_token(&token.org_id, &token.id)

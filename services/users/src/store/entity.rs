@@ -223,3 +223,53 @@ pub(crate) mod audit_head {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub(crate) mod sessions {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sessions")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub user_id: String,
+        /// SHA-256 in hexadecimal.
+        #[sea_orm(unique)]
+        pub digest: String,
+        pub method: String,
+        pub address: String,
+        pub user_agent: String,
+        /// When the person logged in.
+        pub created_at: i64,
+        /// Exact to a minute.
+        pub last_used_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod login_links {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "login_links")]
+    pub struct Model {
+        /// SHA-256 in hexadecimal.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub digest: String,
+        /// Empty for whoever opens it.
+        pub email: String,
+        /// The organisation whose admin the holder becomes; none for a link that was sent by mail.
+        pub org_id: Option<String>,
+        pub created_at: i64,
+        pub expires_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

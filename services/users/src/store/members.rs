@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-async fn change_role(
+pub(super) async fn change_role(
     transaction: &DatabaseTransaction,
     org_id: &str,
     user_id: &str,
@@ -152,7 +152,7 @@ async fn in_organisation(
     Ok(all.all(transaction).await?)
 }
 
-async fn is_member(
+pub(super) async fn is_member(
     transaction: &DatabaseTransaction,
     org_id: &str,
     user_id: &str,

@@ -18,6 +18,10 @@ impl MigratorTrait for Migrator {
                 name: "m0002_audit",
                 statements: include_str!("m0002_audit.sql"),
             }),
+            Box::new(Step {
+                name: "m0003_sessions",
+                statements: include_str!("m0003_sessions.sql"),
+            }),
         ]
     }
 }

@@ -87,7 +87,7 @@ fn known() -> pb::AuthenticateResponse {
                 Permission::Control.into(),
                 Permission::Admin.into(),
             ],
-            expires_at: None,
+            ..Assertion::default()
         }),
         token_id: "tok_1".to_owned(),
         user_id: "usr_1".to_owned(),

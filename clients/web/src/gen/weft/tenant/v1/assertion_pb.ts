@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/tenant/v1/assertion.proto.
  */
 export const file_weft_tenant_v1_assertion: GenFile = /*@__PURE__*/
-  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxIo0BCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKvsBCgpQZXJtaXNzaW9uEhoKFlBFUk1JU1NJT05fVU5TUEVDSUZJRUQQABITCg9QRVJNSVNTSU9OX1ZJRVcQARIbChdQRVJNSVNTSU9OX1ZJRVdfU0VDUkVUUxACEhUKEVBFUk1JU1NJT05fUkVQT1JUEAMSFgoSUEVSTUlTU0lPTl9DT05UUk9MEAQSEwoPUEVSTUlTU0lPTl9FWEVDEAUSEwoPUEVSTUlTU0lPTl9MT0dTEAYSFAoQUEVSTUlTU0lPTl9BRE1JThAHEhgKFFBFUk1JU1NJT05fSE9TVF9FWEVDEAgSFgoSUEVSTUlTU0lPTl9PUEVSQVRFEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxItcBCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGF1dGhlbnRpY2F0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNlc3Npb25faWQYBiABKAkq+wEKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEhMKD1BFUk1JU1NJT05fVklFVxABEhsKF1BFUk1JU1NJT05fVklFV19TRUNSRVRTEAISFQoRUEVSTUlTU0lPTl9SRVBPUlQQAxIWChJQRVJNSVNTSU9OX0NPTlRST0wQBBITCg9QRVJNSVNTSU9OX0VYRUMQBRITCg9QRVJNSVNTSU9OX0xPR1MQBhIUChBQRVJNSVNTSU9OX0FETUlOEAcSGAoUUEVSTUlTU0lPTl9IT1NUX0VYRUMQCBIWChJQRVJNSVNTSU9OX09QRVJBVEUQCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The caller of an RPC inside the mesh, as authfe established it. Serialised, followed by a 32-byte HMAC-SHA256 over the
@@ -51,6 +51,21 @@ export type Assertion = Message<"weft.tenant.v1.Assertion"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 4;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * When the person logged in whose session this is; absent for tokens and loopback connections. What changes much needs
+   * a login that is not older than 15 minutes.
+   *
+   * @generated from field: google.protobuf.Timestamp authenticated_at = 5;
+   */
+  authenticatedAt?: Timestamp | undefined;
+
+  /**
+   * That session's id; empty for others.
+   *
+   * @generated from field: string session_id = 6;
+   */
+  sessionId: string;
 };
 
 /**

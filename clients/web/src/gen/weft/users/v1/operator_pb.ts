@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Organisation, Refusal } from "./users_pb";
 import { file_weft_users_v1_users } from "./users_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/operator.proto.
  */
 export const file_weft_users_v1_operator: GenFile = /*@__PURE__*/
-  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiITChFDaGVja0F1ZGl0UmVxdWVzdCJDChJDaGVja0F1ZGl0UmVzcG9uc2USDQoFc291bmQYASABKAQSEwoGYnJva2VuGAIgASgESACIAQFCCQoHX2Jyb2tlbjLyBAoPT3BlcmF0b3JTZXJ2aWNlEmAKD0FkZE9yZ2FuaXNhdGlvbhIlLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVxdWVzdBomLndlZnQudXNlcnMudjEuQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USZgoRRmluZE9yZ2FuaXNhdGlvbnMSJy53ZWZ0LnVzZXJzLnYxLkZpbmRPcmdhbmlzYXRpb25zUmVxdWVzdBooLndlZnQudXNlcnMudjEuRmluZE9yZ2FuaXNhdGlvbnNSZXNwb25zZRJpChJSZWZ1c2VPcmdhbmlzYXRpb24SKC53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLlJlZnVzZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmkKElJlbW92ZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2USbAoTUmVzdG9yZU9yZ2FuaXNhdGlvbhIpLndlZnQudXNlcnMudjEuUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QaKi53ZWZ0LnVzZXJzLnYxLlJlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRJRCgpDaGVja0F1ZGl0EiAud2VmdC51c2Vycy52MS5DaGVja0F1ZGl0UmVxdWVzdBohLndlZnQudXNlcnMudjEuQ2hlY2tBdWRpdFJlc3BvbnNlYgZwcm90bzM", [file_weft_users_v1_users]);
+  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiI7ChpDcmVhdGVCb290c3RyYXBMaW5rUmVxdWVzdBIOCgZvcmdfaWQYASABKAkSDQoFZW1haWwYAiABKAkiagobQ3JlYXRlQm9vdHN0cmFwTGlua1Jlc3BvbnNlEg4KBnNlY3JldBgBIAEoCRILCgN1cmwYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRQ2hlY2tBdWRpdFJlcXVlc3QiQwoSQ2hlY2tBdWRpdFJlc3BvbnNlEg0KBXNvdW5kGAEgASgEEhMKBmJyb2tlbhgCIAEoBEgAiAEBQgkKB19icm9rZW4y4AUKD09wZXJhdG9yU2VydmljZRJgCg9BZGRPcmdhbmlzYXRpb24SJS53ZWZ0LnVzZXJzLnYxLkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QaJi53ZWZ0LnVzZXJzLnYxLkFkZE9yZ2FuaXNhdGlvblJlc3BvbnNlEmYKEUZpbmRPcmdhbmlzYXRpb25zEicud2VmdC51c2Vycy52MS5GaW5kT3JnYW5pc2F0aW9uc1JlcXVlc3QaKC53ZWZ0LnVzZXJzLnYxLkZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USaQoSUmVmdXNlT3JnYW5pc2F0aW9uEigud2VmdC51c2Vycy52MS5SZWZ1c2VPcmdhbmlzYXRpb25SZXF1ZXN0Gikud2VmdC51c2Vycy52MS5SZWZ1c2VPcmdhbmlzYXRpb25SZXNwb25zZRJpChJSZW1vdmVPcmdhbmlzYXRpb24SKC53ZWZ0LnVzZXJzLnYxLlJlbW92ZU9yZ2FuaXNhdGlvblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLlJlbW92ZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmwKE1Jlc3RvcmVPcmdhbmlzYXRpb24SKS53ZWZ0LnVzZXJzLnYxLlJlc3RvcmVPcmdhbmlzYXRpb25SZXF1ZXN0Gioud2VmdC51c2Vycy52MS5SZXN0b3JlT3JnYW5pc2F0aW9uUmVzcG9uc2USbAoTQ3JlYXRlQm9vdHN0cmFwTGluaxIpLndlZnQudXNlcnMudjEuQ3JlYXRlQm9vdHN0cmFwTGlua1JlcXVlc3QaKi53ZWZ0LnVzZXJzLnYxLkNyZWF0ZUJvb3RzdHJhcExpbmtSZXNwb25zZRJRCgpDaGVja0F1ZGl0EiAud2VmdC51c2Vycy52MS5DaGVja0F1ZGl0UmVxdWVzdBohLndlZnQudXNlcnMudjEuQ2hlY2tBdWRpdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_weft_users_v1_users]);
 
 /**
  * @generated from message weft.users.v1.AddOrganisationRequest
@@ -227,6 +229,65 @@ export const RestoreOrganisationResponseSchema: GenMessage<RestoreOrganisationRe
   messageDesc(file_weft_users_v1_operator, 9);
 
 /**
+ * @generated from message weft.users.v1.CreateBootstrapLinkRequest
+ */
+export type CreateBootstrapLinkRequest = Message<"weft.users.v1.CreateBootstrapLinkRequest"> & {
+  /**
+   * The organisation.
+   *
+   * @generated from field: string org_id = 1;
+   */
+  orgId: string;
+
+  /**
+   * The person's e-mail address; empty for whoever opens the link, who then gives one that has no account yet.
+   *
+   * @generated from field: string email = 2;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message weft.users.v1.CreateBootstrapLinkRequest.
+ * Use `create(CreateBootstrapLinkRequestSchema)` to create a new message.
+ */
+export const CreateBootstrapLinkRequestSchema: GenMessage<CreateBootstrapLinkRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 10);
+
+/**
+ * @generated from message weft.users.v1.CreateBootstrapLinkResponse
+ */
+export type CreateBootstrapLinkResponse = Message<"weft.users.v1.CreateBootstrapLinkResponse"> & {
+  /**
+   * Its secret. Only its hash is kept.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret: string;
+
+  /**
+   * The link itself; empty if users was not told what this site is called.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+
+  /**
+   * When it stops working: 24 hours later.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.CreateBootstrapLinkResponse.
+ * Use `create(CreateBootstrapLinkResponseSchema)` to create a new message.
+ */
+export const CreateBootstrapLinkResponseSchema: GenMessage<CreateBootstrapLinkResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 11);
+
+/**
  * @generated from message weft.users.v1.CheckAuditRequest
  */
 export type CheckAuditRequest = Message<"weft.users.v1.CheckAuditRequest"> & {
@@ -237,7 +298,7 @@ export type CheckAuditRequest = Message<"weft.users.v1.CheckAuditRequest"> & {
  * Use `create(CheckAuditRequestSchema)` to create a new message.
  */
 export const CheckAuditRequestSchema: GenMessage<CheckAuditRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_operator, 10);
+  messageDesc(file_weft_users_v1_operator, 12);
 
 /**
  * @generated from message weft.users.v1.CheckAuditResponse
@@ -263,7 +324,7 @@ export type CheckAuditResponse = Message<"weft.users.v1.CheckAuditResponse"> & {
  * Use `create(CheckAuditResponseSchema)` to create a new message.
  */
 export const CheckAuditResponseSchema: GenMessage<CheckAuditResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_operator, 11);
+  messageDesc(file_weft_users_v1_operator, 13);
 
 /**
  * What only operators do, that is whoever holds the deployment's key. It is not served on the public port, and every RPC
@@ -322,6 +383,17 @@ export const OperatorService: GenService<{
     methodKind: "unary";
     input: typeof RestoreOrganisationRequestSchema;
     output: typeof RestoreOrganisationResponseSchema;
+  },
+  /**
+   * Makes a link with which one person logs in once, as an admin of an organisation: for the first admin, and for admins
+   * who have no other way in any more. Links that were made for the same before stop working.
+   *
+   * @generated from rpc weft.users.v1.OperatorService.CreateBootstrapLink
+   */
+  createBootstrapLink: {
+    methodKind: "unary";
+    input: typeof CreateBootstrapLinkRequestSchema;
+    output: typeof CreateBootstrapLinkResponseSchema;
   },
   /**
    * Follows the audit log from its first event to its last: each holds a digest of itself and the one before.

@@ -1,0 +1,179 @@
+//! How people log in.
+
+mod browser;
+mod config;
+mod mail;
+mod outbox;
+
+use std::time::Duration;
+
+use proto::users::v1 as pb;
+use proto::users::v1::login_service_server::LoginService;
+use runtime::Runtime;
+use tonic::{Request, Response, Status};
+
+use crate::secret::{Kind, Secret};
+use crate::store::entity::{sessions, users};
+use crate::store::{Ages, Opening, Store};
+use crate::throttle::Throttle;
+use crate::{Error, convert, names};
+use browser::Browser;
+pub use config::{LoginConfig, SignUp};
+pub use mail::{Mail, MailError};
+use outbox::{Outbox, Wanted};
+
+/// Secrets that are longer are not even looked at.
+const SECRET_BYTES: usize = 512;
+/// How often sessions are looked for that have become too old.
+const SWEEP: Duration = Duration::from_secs(30);
+/// How often somebody may try from one place: 30 at once, and one more every 2 s.
+const TRIES: (u32, Duration) = (30, Duration::from_secs(2));
+
+/// How often mail may be asked for to one address: 5 at once, and one more every 3 minutes.
+const MAILS: (u32, Duration) = (5, Duration::from_secs(180));
+
+const TOO_OFTEN: Error = Error::Exhausted("too many tries; wait a minute, and try again");
+const NO_LINK: Error = Error::Unproven("this link was used, has expired, or never was one");
+
+/// The service.
+#[derive(Debug)]
+pub struct Logins {
+    config: LoginConfig,
+    store: Store,
+    ages: Ages,
+    outbox: Option<Outbox>,
+    tries: Throttle,
+    mails: Throttle,
+}
+
+impl Logins {
+    pub(crate) fn new(config: LoginConfig, store: Store, rt: &Runtime) -> Self {
+        let ages = config.ages();
+        let swept = store.clone();
+        rt.spawn("end of old sessions", async move {
+            loop {
+                if let Err(error) = swept.end_old_sessions(ages).await {
+                    tracing::debug!(%error, "old sessions are not ended yet");
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        });
+        let mail = config.mail.clone();
+        let outbox = mail.map(|mail| Outbox::new(mail, config.clone(), store.clone(), rt));
+        Logins {
+            config,
+            outbox,
+            store,
+            ages,
+            tries: Throttle::new(TRIES.0, TRIES.1),
+            mails: Throttle::new(MAILS.0, MAILS.1),
+        }
+    }
+
+    /// Counts a try from this place.
+    fn try_once(&self, browser: &Browser) -> Result<(), Error> {
+        let allowed = self.tries.allows(&browser.place());
+        allowed.then_some(()).ok_or(TOO_OFTEN)
+    }
+
+    fn logged_in(
+        &self,
+        user: users::Model,
+        session: sessions::Model,
+        secret: &Secret,
+    ) -> pb::Login {
+        let id = session.id.clone();
+        pb::Login {
+            secret: secret.reveal().to_owned(),
+            session: Some(convert::session(session, self.ages, &id)),
+            user: Some(user.into()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl LoginService for Logins {
+    async fn get_login_options(
+        &self,
+        _: Request<pb::GetLoginOptionsRequest>,
+    ) -> Result<Response<pb::GetLoginOptionsResponse>, Status> {
+        Ok(Response::new(pb::GetLoginOptionsResponse {
+            mail: self.outbox.is_some(),
+            providers: Vec::new(),
+            sign_up: self.config.signs_up(),
+        }))
+    }
+
+    async fn send_login_link(
+        &self,
+        request: Request<pb::SendLoginLinkRequest>,
+    ) -> Result<Response<pb::SendLoginLinkResponse>, Status> {
+        let outbox = self.outbox.as_ref();
+        let outbox = outbox.ok_or(Error::Precondition("this deployment sends no mail"))?;
+        let message = request.into_inner();
+        let browser = Browser::from(message.browser);
+        self.try_once(&browser)?;
+        let email = names::email(&message.email)?;
+        // Whether there is such an account is found out later, and told to the owner of the address alone.
+        let room = self.mails.allows(&email);
+        let address = browser.address;
+        if !room || !outbox.put(Wanted { email, address }) {
+            return Err(TOO_OFTEN.into());
+        }
+        Ok(Response::new(pb::SendLoginLinkResponse {}))
+    }
+
+    async fn open_login_link(
+        &self,
+        request: Request<pb::OpenLoginLinkRequest>,
+    ) -> Result<Response<pb::OpenLoginLinkResponse>, Status> {
+        let message = request.into_inner();
+        let browser = Browser::from(message.browser);
+        self.try_once(&browser)?;
+        let secret = secret(&[Kind::Link, Kind::Bootstrap], &message.secret).ok_or(NO_LINK)?;
+        let given = match message.email.as_str() {
+            "" => None,
+            email => Some(names::email(email)?),
+        };
+        let opening = Opening {
+            digest: &secret.digest(),
+            email: given.as_deref(),
+            sign_up: self.config.signs_up(),
+        };
+        // The store knows what the link was for.
+        let opened = self.store.open_link(&opening, browser.session(""));
+        let (user, session, secret) = opened.await?;
+        Ok(Response::new(pb::OpenLoginLinkResponse {
+            login: Some(self.logged_in(user, session, &secret)),
+        }))
+    }
+
+    async fn start_oidc_login(
+        &self,
+        _: Request<pb::StartOidcLoginRequest>,
+    ) -> Result<Response<pb::StartOidcLoginResponse>, Status> {
+        Err(Error::NotFound("provider").into())
+    }
+
+    async fn finish_oidc_login(
+        &self,
+        _: Request<pb::FinishOidcLoginRequest>,
+    ) -> Result<Response<pb::FinishOidcLoginResponse>, Status> {
+        Err(Error::NotFound("provider").into())
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<pb::EndSessionRequest>,
+    ) -> Result<Response<pb::EndSessionResponse>, Status> {
+        if let Some(secret) = secret(&[Kind::Session], &request.into_inner().secret) {
+            self.store.end_session(&secret.digest()).await?;
+        }
+        Ok(Response::new(pb::EndSessionResponse {}))
+    }
+}
+
+fn secret(kinds: &[Kind], text: &str) -> Option<Secret> {
+    let short = text.len() <= SECRET_BYTES;
+    short.then(|| Secret::parse_as(kinds, text)).flatten()
+}

@@ -1,0 +1,46 @@
+use std::net::IpAddr;
+
+use proto::users::v1 as pb;
+
+use super::secret;
+use crate::secret::{Digested, Kind};
+use crate::store::NewSession;
+use crate::{names, throttle};
+
+/// Where a login comes from, as far as it makes sense.
+#[derive(Debug, Clone)]
+pub(super) struct Browser {
+    /// An IP address, or nothing.
+    pub(super) address: String,
+    user_agent: String,
+    replaces: Option<Digested>,
+}
+
+impl From<Option<pb::Browser>> for Browser {
+    fn from(browser: Option<pb::Browser>) -> Self {
+        let browser = browser.unwrap_or_default();
+        let address = browser.address.parse::<IpAddr>();
+        Browser {
+            address: address.map_or_else(|_| String::new(), |address| address.to_string()),
+            user_agent: names::user_agent(&browser.user_agent),
+            replaces: secret(&[Kind::Session], &browser.session).map(|secret| secret.digest()),
+        }
+    }
+}
+
+impl Browser {
+    /// What counts its tries.
+    pub(super) fn place(&self) -> String {
+        throttle::place(&self.address)
+    }
+
+    /// What its next session starts with.
+    pub(super) fn session(self, method: &str) -> NewSession {
+        NewSession {
+            method: method.to_owned(),
+            address: self.address,
+            user_agent: self.user_agent,
+            replaces: self.replaces,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use url::Url;
+
+use super::Mail;
+use crate::store::Ages;
+
+/// Who gets an account by logging in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignUp {
+    /// People who were invited.
+    #[default]
+    Invited,
+    /// Anybody who proves to own an e-mail address.
+    Anybody,
+}
+
+/// How people log in.
+#[derive(Debug, Clone)]
+pub struct LoginConfig {
+    /// What this site is called from outside, for links: `https://weft.example`.
+    pub public_url: Option<Url>,
+    /// A session ends when it was not used for so long. 24 hours by default.
+    pub session_idle: Duration,
+    /// A session ends at this age. 30 days by default.
+    pub session_lifetime: Duration,
+    /// Who gets an account.
+    pub sign_up: SignUp,
+    /// How links are sent; none for not at all. Needs `public_url`.
+    pub mail: Option<Mail>,
+}
+
+impl Default for LoginConfig {
+    fn default() -> Self {
+        LoginConfig {
+            public_url: None,
+            session_idle: Duration::from_secs(24 * 3600),
+            session_lifetime: Duration::from_secs(30 * 24 * 3600),
+            sign_up: SignUp::default(),
+            mail: None,
+        }
+    }
+}
+
+impl LoginConfig {
+    /// Whether anybody may sign up.
+    pub(crate) fn signs_up(&self) -> bool {
+        self.sign_up == SignUp::Anybody
+    }
+
+    pub(crate) fn ages(&self) -> Ages {
+        Ages::new(self.session_idle, self.session_lifetime)
+    }
+
+    /// The page that opens a link. Its secret stands behind `#`, which no browser sends to a server or tells another page.
+    pub(crate) fn link(&self, secret: &str) -> Option<String> {
+        let mut url = self.public_url.clone()?;
+        url.set_path("/login");
+        url.set_fragment(Some(secret));
+        Some(url.into())
+    }
+}
