@@ -30,7 +30,16 @@ export default function AccountPage() {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && navigate({ page: '' })}>
       <Dialog.Portal>
-        <Dialog.Content className={css.page} aria-describedby={undefined} data-testid="account">
+        <Dialog.Content
+          className={css.page}
+          aria-describedby={undefined}
+          data-testid="account"
+          onEscapeKeyDown={(event) => {
+            // A dialog above that has only just come does not hear it yet, and a secret would go with the page.
+            if (document.querySelectorAll('[role="dialog"], [role="alertdialog"]').length > 1)
+              event.preventDefault()
+          }}
+        >
           <header className={css.header}>
             <Dialog.Close className={css.back} aria-label="Back to the picture">
               <Icon name="back" />

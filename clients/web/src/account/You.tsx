@@ -8,6 +8,7 @@ import { useStore } from '../state/store'
 import dialog from '../ui/Dialog.module.css'
 import css from './Account.module.css'
 import { FormDialog, Permissions, Problem, Section, When } from './parts'
+import { Sessions } from './Sessions'
 import { useAsk, useDoing } from './useAsk'
 
 function Received() {
@@ -87,7 +88,7 @@ function Organisations({ person }: { person: boolean }) {
       title="Your organisations"
       action={
         person &&
-        may(ADMIN, user?.permissions) && (
+        (user?.orgId === '' || may(ADMIN, user?.permissions)) && (
           <button type="button" className={dialog.button} onClick={() => setMaking(true)}>
             New organisation
           </button>
@@ -129,7 +130,7 @@ export function You() {
             {user?.name || 'Unknown'} {person && user?.email !== user?.name && <small>{user?.email}</small>}
           </dd>
           <dt>In</dt>
-          <dd>{user?.org}</dd>
+          <dd>{user?.org || 'no organisation yet'}</dd>
           <dt>May</dt>
           <dd>
             <Permissions list={user?.permissions ?? []} />
@@ -138,6 +139,7 @@ export function You() {
       </Section>
       <Received />
       <Organisations person={person} />
+      {user?.loggedIn && <Sessions />}
     </>
   )
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { auditCsv, matchesAudit } from './auditLog'
+import { browserName } from './browserName'
 import { probeCommands } from './snippet'
 
 const event = {
@@ -23,6 +24,20 @@ describe('the audit log', () => {
     expect(auditCsv([{ ...event, target: 'a,"b"', detail: '=1+2' }])).toBe(
       `position,at,action,actor,target,detail\r\n7,2026-01-02T03:04:05.000Z,token.revoke,usr_1,"a,""b""",'=1+2\r\n`,
     )
+  })
+})
+
+describe('browsers', () => {
+  it('are named in two words', () => {
+    const chrome =
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36'
+    expect(browserName(chrome)).toBe('Chrome on Linux')
+    expect(browserName(`${chrome} Edg/156.0`)).toBe('Edge on Linux')
+    expect(browserName('Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26 Safari/605')).toBe(
+      'Safari on iOS',
+    )
+    expect(browserName('curl/8.5.0')).toBe('curl')
+    expect(browserName('')).toBe('Unknown')
   })
 })
 

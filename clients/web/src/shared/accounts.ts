@@ -55,6 +55,20 @@ export interface AuditEventView {
   detail: string
 }
 
+/** A browser in which the caller is logged in. */
+export interface SessionView {
+  id: string
+  /** `mail`, `oidc:google`, … */
+  method: string
+  createdAt: number | null
+  lastUsedAt: number | null
+  expiresAt: number | null
+  address: string
+  userAgent: string
+  /** The one that asks. */
+  current: boolean
+}
+
 /** What the page can ask: for each question what it says and what comes back. */
 export interface AccountCalls {
   organisations: { ask: object; answer: OrganisationView[] }
@@ -74,6 +88,9 @@ export interface AccountCalls {
   /** The old one goes on working for so many seconds. */
   rotateToken: { ask: { id: string; overlap: number }; answer: NewTokenView }
   revokeToken: { ask: { id: string }; answer: null }
+  sessions: { ask: object; answer: SessionView[] }
+  revokeSession: { ask: { id: string }; answer: null }
+  revokeAllSessions: { ask: { keepCurrent: boolean }; answer: null }
   /** Newest first; before a position, or the newest. */
   audit: { ask: { before: number | null; size: number }; answer: AuditEventView[] }
 }

@@ -91,6 +91,8 @@ export interface UserView {
   org: string
   /** What is refused in it, and why; empty if nothing is. */
   refusal: string
+  /** With a session, which can be ended; not with a token, or as the local user. */
+  loggedIn: boolean
   /** Null when the server did not say: then nothing is hidden. */
   permissions: number[] | null
 }

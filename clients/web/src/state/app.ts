@@ -267,6 +267,7 @@ const NOBODY: UserView = {
   orgId: '',
   org: '',
   refusal: '',
+  loggedIn: false,
   permissions: null,
 }
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, vi } from 'vitest'
-import { goToSignIn, takeReturn } from './signIn'
+import { forgetAndSignIn, goToSignIn, takeReturn } from './signIn'
 
 beforeEach(() => {
   localStorage.clear()
@@ -20,5 +20,14 @@ it('forgets it after a while, and nonsense at once', () => {
   localStorage.setItem('weft.return', '{')
   expect(takeReturn()).toBe('')
   localStorage.setItem('weft.return', JSON.stringify({ hash: 'https://elsewhere', at: Date.now() }))
+  expect(takeReturn()).toBe('')
+})
+
+it('leaves nothing for whoever signs in next', () => {
+  window.location.hash = '#/pods'
+  goToSignIn()
+  sessionStorage.setItem('weft.terminals', '{"all":[]}')
+  forgetAndSignIn()
+  expect(sessionStorage.length).toBe(0)
   expect(takeReturn()).toBe('')
 })

@@ -18,6 +18,17 @@ export function goToSignIn(): void {
   window.location.assign(loginPage())
 }
 
+/** After signing out: whoever comes next finds nothing of what was open. */
+export function forgetAndSignIn(): void {
+  try {
+    sessionStorage.clear()
+    localStorage.removeItem(KEY)
+  } catch {
+    // Then nothing was kept either.
+  }
+  window.location.assign(loginPage())
+}
+
 /** After signing in: to the view that was left. */
 export function leaveSignIn(): void {
   window.location.replace(new URL('.', window.location.href).href + takeReturn())

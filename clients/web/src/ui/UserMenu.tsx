@@ -1,11 +1,13 @@
 import { DropdownMenu } from 'radix-ui'
 import { useState } from 'react'
+import { logout } from '../login/routes'
 import type { OrganisationView } from '../shared/accounts'
 import { ADMIN, may } from '../shared/permissions'
 import { ask } from '../state/accounts'
 import type { Page } from '../state/address'
 import { app, navigate } from '../state/app'
 import { openOrganisation } from '../state/org'
+import { forgetAndSignIn } from '../state/signIn'
 import { useStore } from '../state/store'
 import { Icon, type IconName } from './icons'
 import css from './UserMenu.module.css'
@@ -17,6 +19,11 @@ function Entry({ page, icon, text }: { page: Page; icon: IconName; text: string 
       {text}
     </DropdownMenu.Item>
   )
+}
+
+function signOut(): void {
+  // Without an answer the session lasts: the page that is loaded anew shows it.
+  void logout().then(forgetAndSignIn, () => window.location.reload())
 }
 
 /** Who is here, in which organisation, and the way to both. */
@@ -61,10 +68,23 @@ export function UserMenu() {
               <DropdownMenu.Separator className={css.line} />
             </>
           )}
-          <Entry page="members" icon="people" text="Members" />
-          <Entry page="tokens" icon="key" text="Tokens" />
+          {user.orgId !== '' && (
+            <>
+              <Entry page="members" icon="people" text="Members" />
+              <Entry page="tokens" icon="key" text="Tokens" />
+            </>
+          )}
           {may(ADMIN, user.permissions) && <Entry page="audit" icon="logs" text="Audit log" />}
           <Entry page="you" icon="person" text="You" />
+          {user.loggedIn && (
+            <>
+              <DropdownMenu.Separator className={css.line} />
+              <DropdownMenu.Item className={css.item} onSelect={signOut}>
+                <Icon name="leave" size={14} />
+                Sign out
+              </DropdownMenu.Item>
+            </>
+          )}
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>

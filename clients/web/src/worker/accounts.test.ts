@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { account, organisationView, type UsersClient } from './accounts'
+import { account, currentUser, organisationView, type UsersClient } from './accounts'
 
 function users(part: Record<string, (request: never) => unknown>): UsersClient {
   const calls = Object.entries(part).map(([name, answer]) => [name, vi.fn(async (r: never) => answer(r))])
@@ -36,6 +36,14 @@ describe('accounts', () => {
       account(users({ setMember: () => answer }), { method: 'account', what: 'setMember', ask })
     expect(await set({ member: {} })).toEqual({ invited: false })
     expect(await set({ invitation: {} })).toEqual({ invited: true })
+  })
+
+  it('tell sessions from tokens and the local user', async () => {
+    const of = (answer: object) =>
+      currentUser(users({ getCurrentUser: () => ({ permissions: [1], ...answer }) }))
+    expect(await of({ user: { id: 'local', name: 'local', email: '' } })).toMatchObject({ loggedIn: false })
+    const session = { authenticatedAt: { seconds: 1n, nanos: 0 }, user: { id: 'u', name: '', email: 'a@b' } }
+    expect(await of(session)).toMatchObject({ loggedIn: true, name: 'a@b', orgId: '', org: '' })
   })
 
   it('read the audit log backwards', async () => {

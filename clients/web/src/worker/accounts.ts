@@ -1,5 +1,6 @@
 import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Client } from '@connectrpc/connect'
+import type { Session } from '../gen/weft/users/v1/session_pb'
 import type {
   AuditEvent,
   Invitation,
@@ -15,8 +16,10 @@ import type {
   MemberView,
   NewTokenView,
   OrganisationView,
+  SessionView,
   TokenView,
 } from '../shared/accounts'
+import type { UserView } from '../shared/messages'
 
 export type UsersClient = Client<typeof UsersService>
 
@@ -72,6 +75,39 @@ function auditEventView(event: AuditEvent): AuditEventView {
   return { position: Number(event.position), at: time(event.at), actor, action, target, detail }
 }
 
+function sessionView(session: Session): SessionView {
+  const { id, method, address, userAgent, current } = session
+  const createdAt = time(session.createdAt)
+  const lastUsedAt = time(session.lastUsedAt)
+  return {
+    id,
+    method,
+    address,
+    userAgent,
+    current,
+    createdAt,
+    // Exact to a minute, which may be before it began.
+    lastUsedAt: lastUsedAt && Math.max(lastUsedAt, createdAt ?? 0),
+    expiresAt: time(session.expiresAt),
+  }
+}
+
+/** Who asks, and in which organisation. */
+export async function currentUser(users: UsersClient): Promise<UserView> {
+  const { user, organisation, permissions, authenticatedAt } = await users.getCurrentUser({})
+  const org = organisation && organisationView(organisation)
+  return {
+    id: user?.id ?? '',
+    email: user?.email ?? '',
+    name: user?.name || user?.email || '',
+    orgId: org?.id ?? '',
+    org: org?.name ?? '',
+    refusal: org?.refusal ?? '',
+    permissions,
+    loggedIn: authenticatedAt !== undefined,
+  }
+}
+
 /** Asks users for the page. */
 export async function account(users: UsersClient, call: AccountCall): Promise<unknown> {
   switch (call.what) {
@@ -102,6 +138,14 @@ export async function account(users: UsersClient, call: AccountCall): Promise<un
       const before = call.ask.before === null ? undefined : BigInt(call.ask.before)
       return (await users.listAuditEvents({ before, pageSize: call.ask.size })).events.map(auditEventView)
     }
+    case 'sessions':
+      return (await users.listSessions({})).sessions.map(sessionView)
+    case 'revokeSession':
+      await users.revokeSession({ sessionId: call.ask.id })
+      return null
+    case 'revokeAllSessions':
+      await users.revokeAllSessions(call.ask)
+      return null
     default:
       return tokens(users, call)
   }

@@ -5,10 +5,10 @@ import { ControlsService } from '../gen/weft/controls/v1/controls_pb'
 import { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
 import { NodeView, QueryService, type WatchResponse } from '../gen/weft/query/v1/query_pb'
 import { UsersService } from '../gen/weft/users/v1/users_pb'
-import type { Call, FromWorker, PageScope, ToWorker, UserView } from '../shared/messages'
+import type { Call, FromWorker, PageScope, ToWorker } from '../shared/messages'
 import { LOGIN_TOO_OLD } from '../shared/messages'
 import { fullName } from '../shared/names'
-import { account, organisationView } from './accounts'
+import { account, currentUser } from './accounts'
 import { detailsView } from './cards'
 import { Counts } from './counts'
 import { PipeLink } from './pipes'
@@ -218,19 +218,7 @@ class Desk {
     if (call.method === 'csv') return this.session.csv()
     if (call.method === 'account') return account(this.users, call)
     if (call.method === 'endPipe') return this.endPipe(call.pipeId)
-    if (call.method === 'user') {
-      const { user, organisation, permissions } = await this.users.getCurrentUser({})
-      const org = organisation && organisationView(organisation)
-      return {
-        id: user?.id ?? '',
-        email: user?.email ?? '',
-        name: user?.name || user?.email || '',
-        orgId: org?.id ?? '',
-        org: org?.name ?? '',
-        refusal: org?.refusal ?? '',
-        permissions,
-      } satisfies UserView
-    }
+    if (call.method === 'user') return currentUser(this.users)
     if (call.method === 'timeline') {
       const answer = await this.query.getTimeline({
         from: timestampFromMs(call.from),
