@@ -169,6 +169,7 @@ function receive(message: Said): void {
 
 /** The page's side. */
 export function startTerminals(): void {
+  channel?.close()
   channel = new BroadcastChannel(CHANNEL)
   channel.onmessage = (event: MessageEvent<Said>) => receive(event.data)
   restore()
