@@ -1,4 +1,6 @@
+import { CONTROL_NEEDS_LOGIN } from '../state/controls'
 import { dismissRun, type Run } from '../state/runs'
+import { goToSignIn } from '../state/signIn'
 import { useNow } from '../ui/clock'
 import { Icon } from '../ui/icons'
 import css from './RunLine.module.css'
@@ -30,6 +32,11 @@ export function RunLine({ run, named }: { run: Run; named?: boolean }) {
           run.text || `done in ${((run.endedAt - run.startedAt) / 1000).toFixed(1)} s`
         )}
       </p>
+      {run.text === CONTROL_NEEDS_LOGIN && (
+        <button type="button" className={css.act} onClick={goToSignIn}>
+          Sign in again
+        </button>
+      )}
       {state !== 'running' && (
         <button type="button" aria-label={`Dismiss: ${what}`} onClick={() => dismissRun(run.id)}>
           <Icon name="close" size={11} />

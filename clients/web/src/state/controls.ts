@@ -13,6 +13,8 @@ export function isDestructive(control: string): boolean {
   return /(^|_)(stop|kill|restart|pause|delete|remove|down|cordon|drain)(_|$)/.test(control)
 }
 
+export const CONTROL_NEEDS_LOGIN =
+  'this needs a login of the last 15 minutes: sign in again, then do it once more.'
 const LOOK = 'Look at the node before you try again.'
 
 /** What went wrong, and what to do, in words. */
@@ -30,7 +32,7 @@ export function explainControl(error: unknown, control: string): string {
     case 'PermissionDenied':
       return `you may not do this: it needs the permission “${permissionName(permissionOf(control))}”. An admin of the organisation can give it to you.`
     case LOGIN_TOO_OLD:
-      return 'this needs a login of the last 15 minutes. Sign in again, then do it once more.'
+      return CONTROL_NEEDS_LOGIN
     case 'ResourceExhausted':
       return `${error.message}. Wait a little, and try again.`
     case 'NotFound':

@@ -1,15 +1,15 @@
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
-import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect'
+import { ConnectError, createClient, type Interceptor } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import { ControlsService } from '../gen/weft/controls/v1/controls_pb'
 import { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
 import { NodeView, QueryService, type WatchResponse } from '../gen/weft/query/v1/query_pb'
 import { UsersService } from '../gen/weft/users/v1/users_pb'
 import type { Call, FromWorker, PageScope, ToWorker } from '../shared/messages'
-import { LOGIN_TOO_OLD } from '../shared/messages'
 import { fullName } from '../shared/names'
 import { account, currentUser } from './accounts'
 import { detailsView } from './cards'
+import { codeOf } from './codes'
 import { Counts } from './counts'
 import { PipeLink } from './pipes'
 import { Session } from './session'
@@ -39,14 +39,6 @@ function watchScope(scope: PageScope, moment: number | null): ScopeInit {
     nodes: scope.cards.slice(-8).map(({ topologyId, nodeId }) => ({ topologyId, nodeId })),
     intervalMs: 1000,
   }
-}
-
-/** The code, or the reason beside it that people can do something about. */
-function codeOf(error: ConnectError): string {
-  const reasons = error.details.map((detail) =>
-    'type' in detail && detail.type === 'google.rpc.ErrorInfo' ? new TextDecoder().decode(detail.value) : '',
-  )
-  return reasons.some((reason) => reason.includes('LOGIN_TOO_OLD')) ? LOGIN_TOO_OLD : Code[error.code]
 }
 
 /** Names the organisation that every call is about, for people who belong to several. */
