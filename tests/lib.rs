@@ -7,6 +7,7 @@
 mod audit;
 pub mod collection;
 pub mod compare;
+pub mod controls;
 pub mod crash;
 pub mod fake_probe;
 mod fault_proxy;

@@ -3,6 +3,7 @@
 //! For each of them: reports as fast as they are taken, then views while every host reports every 3 s. CPU time is that
 //! of the server's process; that of a view is what is left when the reports' share is taken off.
 
+mod controls;
 mod hour;
 mod load;
 mod process;
@@ -50,6 +51,10 @@ async fn main() -> anyhow::Result<()> {
     let set = args.next().unwrap_or_else(|| "b02-k8s-50-hosts".to_owned());
     if set == "watchers" {
         return crowds("b02-k8s-50-hosts").await;
+    }
+    if set == "controls" {
+        let probes = args.next().map_or(Ok(10_000), |n| n.parse())?;
+        return controls::controls(probes).await;
     }
     if set == "recovery" {
         let mebibytes = args.next().map_or(Ok(1000), |n| n.parse())?;

@@ -1,6 +1,7 @@
 //! The system tests, in one binary.
 
 mod accounts;
+mod cluster;
 mod controls;
 mod crates;
 mod damage;

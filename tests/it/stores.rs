@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use client::Key;
 use runtime::Runtime;
-use stores::{Index, Objects, Shortcuts, conformance};
+use stores::{Index, Objects, Queues, Shortcuts, conformance};
 use tests::Server;
 use url::Url;
 
@@ -96,6 +96,29 @@ async fn shortcuts_on_nats() -> anyhow::Result<()> {
     tokio::time::timeout(std::time::Duration::from_secs(20), until_connected(&one)).await?;
     conformance::shortcuts(&one, &one).await;
     conformance::shortcuts(&one, &other).await;
+    Ok(())
+}
+
+async fn queues(server: &Server, address: &str, rt: &Runtime) -> Queues {
+    let url = aws_url(server, "sqs://Weft-test", address).expect("a URL");
+    Queues::open(&url, rt).await.expect("opened")
+}
+
+#[tokio::test]
+async fn queues_on_moto() -> anyhow::Result<()> {
+    let server = Server::moto().await?;
+    let one = queues(&server, &server.address(), &runtime()).await;
+    let other = queues(&server, &server.address(), &runtime()).await;
+    conformance::queues(&one, &one).await;
+    conformance::queues(&one, &other).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_of_controls_on_moto() -> anyhow::Result<()> {
+    let server = Server::moto().await?;
+    let address = server.address();
+    controls::conformance::replicas(async |rt| queues(&server, &address, rt).await).await;
     Ok(())
 }
 

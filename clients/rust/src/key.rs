@@ -146,6 +146,28 @@ impl Key {
         Ok(Caller::from_assertion(assertion, now))
     }
 
+    /// These bytes with a tag that only this key makes, for one purpose: what was sealed for another is not opened.
+    #[must_use]
+    pub fn seal(&self, purpose: &str, bytes: &[u8]) -> Vec<u8> {
+        let tag = self.for_purpose(purpose, bytes).finalize().into_bytes();
+        [bytes, &tag].concat()
+    }
+
+    /// What was sealed with this key for this purpose; nothing if it was not, or was changed.
+    #[must_use]
+    pub fn unseal<'a>(&self, purpose: &str, sealed: &'a [u8]) -> Option<&'a [u8]> {
+        let split = sealed.len().checked_sub(TAG_BYTES)?;
+        let (bytes, tag) = sealed.split_at(split);
+        let mac = self.for_purpose(purpose, bytes);
+        mac.verify_slice(tag).ok().map(|()| bytes)
+    }
+
+    /// With a key of its own for every purpose, none of which says anything about this one.
+    fn for_purpose(&self, purpose: &str, bytes: &[u8]) -> Hmac<Sha256> {
+        let own: [u8; 32] = self.mac(purpose.as_bytes()).finalize().into_bytes().into();
+        Key(Arc::new(own)).mac(bytes)
+    }
+
     fn mac(&self, bytes: &[u8]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&*self.0)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
@@ -196,6 +218,18 @@ mod tests {
         assert_eq!(key.verify(&header, now).expect("valid").org_id, "local");
         let later = now + LIFETIME + LEEWAY + Duration::from_secs(1);
         assert_eq!(key.verify(&header, later), Err(VerifyError::Expired));
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_for_its_purpose_alone() {
+        let key = Key::generate();
+        let mut sealed = key.seal("a", b"hello");
+        assert_eq!(key.unseal("a", &sealed), Some(&b"hello"[..]));
+        assert_eq!(key.unseal("b", &sealed), None);
+        assert_eq!(Key::generate().unseal("a", &sealed), None);
+        assert_eq!(key.unseal("a", &sealed[..TAG_BYTES - 1]), None);
+        sealed[0] ^= 1;
+        assert_eq!(key.unseal("a", &sealed), None);
     }
 
     #[test]

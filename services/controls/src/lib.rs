@@ -1,31 +1,74 @@
-//! Carries commands to probes and their answers back.
+//! Carries commands to probes and their answers back, whichever replica a probe is connected to.
 //!
 //! ```text
-//! Invoke ─▶ registry: newest connection of the probe ─▶ Connect stream ─▶ probe
-//!   ▲                                                                      │
-//!   └───────────── answer with the same number ◀───────────────────────────┘
+//! Invoke ─▶ Directory: the probe's newest connection ─┬─ here ─────────────────────────▶ Connect stream ─▶ probe
+//!                                                     └─▶ queue of the replica that holds it ─▶ ┘            │
+//!   ▲                                                                                                        │
+//!   └──── answer with the same number, through the queue of the caller's replica ◀───────────────────────────┘
 //! ```
 //!
-//! **Invariant:** a call is handed to at most one connection, once. Probes of two organisations never share a name: the
-//! registry's key has both.
+//! Each replica has one queue, and tells the others through theirs which probes it holds: [`directory`]. `docs/controls.md`
+//! says what is sent when, and why.
+//!
+//! **Invariant:** a call is handed to the one connection that was the newest when the call came, at most once, and never after
+//! its caller was answered.
+//! **Invariant:** what comes through a queue is believed only if it was sealed with the deployment's key.
+//! **Invariant:** probes of two organisations never share a name: every key has both.
 
-mod registry;
+pub mod conformance;
+mod connections;
+mod directory;
+mod metrics;
+mod replica;
+mod request;
 mod server;
+
+use std::time::Duration;
 
 use client::Channel;
 use proto::controls::v1::controls_service_client::ControlsServiceClient;
 use proto::controls::v1::controls_service_server::ControlsServiceServer;
 use runtime::Runtime;
+use stores::Queues;
+
+use crate::metrics::Metrics;
+use crate::replica::Replica;
 
 pub use server::Controls;
+
+/// What the service can be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// How often replicas tell each other that they are there, 20 s by default. One that has missed three of these is taken
+    /// as gone; when it has not answered twenty times more its queue is deleted.
+    pub heartbeat: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            heartbeat: Duration::from_secs(20),
+        }
+    }
+}
 
 /// The client of other parts.
 pub type Client = ControlsServiceClient<Channel>;
 
-/// Starts the service.
+/// Starts the service as a replica among those that share its queues.
 ///
 /// # Errors
 /// When its metrics are registered already.
-pub fn start(rt: &Runtime) -> Result<ControlsServiceServer<Controls>, prometheus::Error> {
-    Ok(ControlsServiceServer::new(Controls::new(rt)?))
+pub fn start(
+    config: Config,
+    queues: Queues,
+    rt: &Runtime,
+) -> Result<ControlsServiceServer<Controls>, prometheus::Error> {
+    let metrics = Metrics::register(rt)?;
+    let replica = Replica::start(queues, config.heartbeat, metrics.clone(), rt);
+    Ok(ControlsServiceServer::new(Controls::new(
+        replica,
+        metrics,
+        rt.clone(),
+    )))
 }

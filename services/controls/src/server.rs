@@ -1,100 +1,99 @@
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
 
 use client::Caller;
 use futures_util::StreamExt;
-use prometheus::{IntCounterVec, Opts};
 use proto::controls::v1 as pb;
 use proto::controls::v1::connect_request::Message;
 use proto::controls::v1::controls_service_server::ControlsService;
 use proto::tenant::v1::Permission;
 use runtime::Runtime;
-use tokio::time::timeout;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::registry::{CallError, Registration, Registry};
+use crate::directory::Probe;
+use crate::metrics::Metrics;
+use crate::replica::{InvokeError, Registration, Replica};
+use crate::request::{check, limited, permission, truncate, wait};
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
-/// What a probe may say in an error.
-const ERROR_BYTES: usize = 4096;
+/// What a probe may say about its version.
+const VERSION_BYTES: usize = 64;
 
 /// The service.
 #[derive(Debug)]
 pub struct Controls {
-    registry: Registry,
-    invoked: IntCounterVec,
+    replica: Arc<Replica>,
+    metrics: Metrics,
+    rt: Runtime,
 }
 
 impl Controls {
-    pub(crate) fn new(rt: &Runtime) -> Result<Self, prometheus::Error> {
-        let invoked = IntCounterVec::new(
-            Opts::new("weft_controls_invocations_total", "Controls invoked."),
-            &["outcome"],
-        )?;
-        rt.registry.register(Box::new(invoked.clone()))?;
-        Ok(Controls {
-            registry: Registry::default(),
-            invoked,
-        })
-    }
-}
-
-/// What a caller must be allowed to do to invoke this control.
-fn permission(control: &str) -> Permission {
-    match control {
-        "host_exec" | "host_resize_exec_tty" => Permission::HostExec,
-        "docker_exec_container" | "docker_attach_container" | "docker_resize_exec_tty" => {
-            Permission::Exec
+    pub(crate) fn new(replica: Arc<Replica>, metrics: Metrics, rt: Runtime) -> Self {
+        Controls {
+            replica,
+            metrics,
+            rt,
         }
-        "kubernetes_get_logs" | "kubernetes_describe" => Permission::Logs,
-        _ => Permission::Control,
     }
 }
 
-fn check(request: &pb::InvokeRequest) -> Result<(), Status> {
-    let too_long =
-        |what, limit| Status::invalid_argument(format!("the {what} is longer than {limit} bytes"));
-    if request.probe_id.len() > 64 {
-        return Err(too_long("probe id", 64));
-    }
-    if request.node_id.len() > 1024 {
-        return Err(too_long("node id", 1024));
-    }
-    if request.control.is_empty() || request.control.len() > 256 {
-        return Err(Status::invalid_argument(
-            "the control's id must have 1 to 256 bytes",
-        ));
-    }
-    if request.arguments.len() > 32 {
-        return Err(Status::invalid_argument("more than 32 arguments"));
-    }
-    let long = |(k, v): (&String, &String)| k.len() > 64 || v.len() > 4096;
-    if request.arguments.iter().any(long) {
-        return Err(too_long("argument", 4096));
-    }
-    Ok(())
-}
-
-fn wait(request: &pb::InvokeRequest) -> Result<Duration, Status> {
-    let Some(asked) = request.timeout else {
-        return Ok(DEFAULT_TIMEOUT);
-    };
-    Duration::try_from(asked)
-        .ok()
-        .filter(|t| (TIMEOUTS.0..=TIMEOUTS.1).contains(t))
-        .ok_or_else(|| Status::invalid_argument("the timeout must be 0.1 s to 60 s"))
-}
-
-impl From<CallError> for Status {
-    fn from(error: CallError) -> Self {
+impl From<InvokeError> for Status {
+    fn from(error: InvokeError) -> Self {
+        let text = error.to_string();
         match error {
-            CallError::NotConnected(_) => Status::unavailable(error.to_string()),
-            CallError::Busy(_) => Status::resource_exhausted(error.to_string()),
+            InvokeError::NotConnected(_)
+            | InvokeError::Alone(_)
+            | InvokeError::Late(_)
+            | InvokeError::Gone(_)
+            | InvokeError::Silent(_)
+            | InvokeError::Unsent(_) => Status::unavailable(text),
+            InvokeError::Busy(_) => Status::resource_exhausted(text),
+            InvokeError::TimedOut { .. } => Status::deadline_exceeded(text),
         }
     }
+}
+
+/// How a call is counted.
+fn outcome(result: &Result<pb::ControlResult, InvokeError>) -> &'static str {
+    match result {
+        Ok(result) if result.error.is_empty() => "answered",
+        Ok(_) => "failed",
+        Err(InvokeError::NotConnected(_) | InvokeError::Alone(_)) => "unreachable",
+        Err(InvokeError::Busy(_)) => "busy",
+        Err(InvokeError::Late(_)) => "late",
+        Err(InvokeError::Gone(_) | InvokeError::Silent(_) | InvokeError::Unsent(_)) => "lost",
+        Err(InvokeError::TimedOut { .. }) => "timed_out",
+    }
+}
+
+/// The caller, if it may run this control and what it asks for makes sense. The log has it either way.
+fn allowed(request: &Request<pb::InvokeRequest>) -> Result<Caller, Status> {
+    let asked = request.get_ref();
+    let needs = permission(&asked.control);
+    let caller = Caller::of(request, needs).and_then(|caller| {
+        if needs == Permission::HostExec {
+            caller.require_recent_login()?;
+        }
+        Ok(caller)
+    });
+    let sound = check(asked);
+    // What is longer than its limit is not written anywhere.
+    if sound.is_ok() {
+        let known = request.extensions().get::<Caller>();
+        tracing::info!(
+            org = known.map_or("", |caller| &caller.org_id),
+            subject = known.map_or("", |caller| &caller.subject),
+            probe = asked.probe_id,
+            control = asked.control,
+            node = asked.node_id,
+            allowed = caller.is_ok(),
+            "control"
+        );
+    }
+    let caller = caller?;
+    sound.map(|()| caller)
 }
 
 #[tonic::async_trait]
@@ -103,53 +102,25 @@ impl ControlsService for Controls {
         &self,
         request: Request<pb::InvokeRequest>,
     ) -> Result<Response<pb::InvokeResponse>, Status> {
-        let permission = permission(&request.get_ref().control);
-        let caller = Caller::of(&request, permission)?;
-        if permission == Permission::HostExec {
-            caller.require_recent_login()?;
-        }
+        let caller = allowed(&request)?;
         let request = request.into_inner();
-        check(&request)?;
-        let (wait, probe) = (wait(&request)?, request.probe_id);
+        let wait = wait(&request)?;
+        let probe = Probe::new(&caller.org_id, &request.probe_id);
         let call = pb::ControlCall {
             sequence: 0,
             node_id: request.node_id,
             control: request.control,
             arguments: request.arguments,
+            start_within: None,
         };
-        tracing::info!(
-            subject = caller.subject,
-            probe,
-            control = call.control,
-            node = call.node_id,
-            "control"
-        );
-        let outcome = async {
-            let mut waiting = self.registry.call(&caller.org_id, &probe, call)?;
-            match timeout(wait, &mut waiting.answer).await {
-                Ok(Ok(result)) if result.error.is_empty() => Ok(result),
-                Ok(Ok(result)) => Err(Status::failed_precondition(result.error)),
-                Ok(Err(_)) => Err(Status::unavailable(format!(
-                    "probe {probe} went away before it answered"
-                ))),
-                Err(_) => Err(Status::deadline_exceeded(format!(
-                    "probe {probe} did not answer within {} s",
-                    wait.as_secs_f64()
-                ))),
-            }
-        };
-        let outcome = outcome.await;
-        let label = match &outcome {
-            Ok(_) => "answered",
-            Err(status) => match status.code() {
-                tonic::Code::FailedPrecondition => "failed",
-                tonic::Code::DeadlineExceeded => "timed_out",
-                _ => "unreachable",
-            },
-        };
-        self.invoked.with_label_values(&[label]).inc();
+        let result = self.replica.invoke(&probe, call, wait).await;
+        self.metrics.invoked(outcome(&result));
+        let result = result?;
+        if !result.error.is_empty() {
+            return Err(Status::failed_precondition(result.error));
+        }
         Ok(Response::new(pb::InvokeResponse {
-            result: Some(outcome?),
+            result: Some(result),
         }))
     }
 
@@ -169,15 +140,25 @@ impl ControlsService for Controls {
                 "the probe id must have 1 to 64 bytes",
             ));
         }
-        let (registration, calls) =
-            self.registry
-                .register(&caller.org_id, &hello.probe_id, &hello.version);
-        let calls =
-            ReceiverStream::new(calls).map(|call| Ok(pb::ConnectResponse { call: Some(call) }));
+        let mut version = hello.version;
+        truncate(&mut version, VERSION_BYTES);
+        let probe = Probe::new(&caller.org_id, &hello.probe_id);
+        let (registration, calls) = self.replica.open(probe, &version);
+        // A task of its own: a probe that is writing answers need not be reading calls. When its side ends, the registration
+        // and with it the stream of calls does, too.
+        let ended = CancellationToken::new();
         let answers = deliver(incoming, registration);
-        // The registration lives in `answers`: when the probe's side ends, so does the stream of calls, and the other way
-        // round, because dropping this stream drops both.
-        Ok(Response::new(Box::pin(calls.take_until(Box::pin(answers)))))
+        let answers = ended.clone().run_until_cancelled_owned(answers);
+        self.rt.spawn_draining("answers of a probe", async {
+            answers.await;
+        });
+        // And the other way round.
+        let ended = ended.drop_guard();
+        let calls = ReceiverStream::new(calls).map(move |call| {
+            let _ = &ended;
+            Ok(pb::ConnectResponse { call: Some(call) })
+        });
+        Ok(Response::new(Box::pin(calls)))
     }
 
     async fn list_connected_probes(
@@ -185,7 +166,7 @@ impl ControlsService for Controls {
         request: Request<pb::ListConnectedProbesRequest>,
     ) -> Result<Response<pb::ListConnectedProbesResponse>, Status> {
         let caller = Caller::of(&request, Permission::View)?;
-        let probes = self.registry.connected(&caller.org_id);
+        let probes = self.replica.connected(&caller.org_id);
         let probes = probes.into_iter().map(|p| pb::ConnectedProbe {
             probe_id: p.probe,
             version: p.version,
@@ -203,15 +184,7 @@ async fn deliver(mut incoming: Streaming<pb::ConnectRequest>, registration: Regi
         let Some(Message::Answer(answer)) = message.message else {
             return;
         };
-        let mut result = answer.result.unwrap_or_default();
-        truncate(&mut result.error, ERROR_BYTES);
+        let result = limited(answer.result.unwrap_or_default());
         registration.answer(answer.sequence, result);
-    }
-}
-
-fn truncate(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        let end = (0..=bytes).rev().find(|&i| text.is_char_boundary(i));
-        text.truncate(end.unwrap_or(0));
     }
 }

@@ -1,4 +1,4 @@
-//! What S3 and DynamoDB have in common: how they are reached, how long a call may take, what their errors mean.
+//! What S3, DynamoDB and SQS have in common: how they are reached, how long a call may take, what their errors mean.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,7 +18,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use crate::address::Address;
 use crate::{OpenError, StoreError};
 
-/// The parameters of both.
+/// The parameters of all.
 pub(crate) const PARAMETERS: [&str; 3] = ["endpoint", "region", "credentials"];
 
 const CONNECT: Duration = Duration::from_secs(2);

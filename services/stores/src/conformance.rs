@@ -4,8 +4,10 @@
 
 mod index;
 mod objects;
+mod queues;
 mod shortcuts;
 
 pub use index::index;
 pub use objects::objects;
+pub use queues::queues;
 pub use shortcuts::shortcuts;

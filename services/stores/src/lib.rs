@@ -1,10 +1,12 @@
-//! Where reports are kept and announced: objects, the index that finds them, and shortcuts to whoever watches.
+//! Where reports are kept and announced: objects, the index that finds them, and shortcuts to whoever watches. Beside them,
+//! the queues through which replicas of controls reach each other.
 //!
 //! ```text
 //! collection ──put──▶ Objects   blocks of reports, several organisations in one object
 //!            ──put──▶ Index     which blocks an organisation has in which hour; written after the object
 //!            ─publish▶ Shortcuts "this report came": wakes watchers at once
 //! query      ◀─────── all three
+//! controls   ◀──▶ Queues    one per replica
 //! ```
 //!
 //! Each is a struct over one of several backends, chosen by URL. All backends pass the same suite.
@@ -19,9 +21,11 @@ pub mod conformance;
 mod error;
 mod index;
 mod objects;
+pub mod queues;
 mod shortcuts;
 
 pub use error::{OpenError, StoreError};
 pub use index::{Hour, Index, IndexEntry, MAX_SPAN};
 pub use objects::{ObjectInfo, Objects};
+pub use queues::Queues;
 pub use shortcuts::{Shortcut, ShortcutStream, Shortcuts};

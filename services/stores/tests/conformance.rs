@@ -2,7 +2,7 @@
 
 use runtime::Runtime;
 use stores::conformance;
-use stores::{Index, IndexEntry, Objects, Shortcuts, StoreError};
+use stores::{Index, IndexEntry, Objects, Queues, Shortcuts, StoreError};
 use tempfile::TempDir;
 use url::Url;
 
@@ -29,6 +29,9 @@ async fn memory() {
     let shortcuts = Shortcuts::open(&url("memory:"), &runtime()).await;
     let shortcuts = shortcuts.expect("opened");
     conformance::shortcuts(&shortcuts, &shortcuts).await;
+    let queues = Queues::open(&url("memory:"), &runtime()).await;
+    let queues = queues.expect("opened");
+    conformance::queues(&queues, &queues).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::login::{self, LoginArgs};
 use crate::port::PortArgs;
-use crate::stores::{KeepArgs, StoreArgs, UsersStoreArgs};
+use crate::stores::{ControlsArgs, KeepArgs, StoreArgs, UsersStoreArgs};
 
 /// See what runs on your hosts and what talks to what.
 ///
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Run query: where views come from
     Query(Box<Query>),
     /// Run controls: the way to probes
-    Controls(Service),
+    Controls(Box<Controls>),
     /// Run pipes: byte streams between users and hosts
     Pipes(Service),
     /// Manage organisations, members and tokens
@@ -100,6 +100,9 @@ pub(crate) struct Up {
 
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) controls: ControlsArgs,
 
     /// Do not report this machine
     #[arg(long, env = "WEFT_NO_PROBE")]
@@ -202,6 +205,15 @@ pub(crate) struct Service {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Controls {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    #[command(flatten)]
+    pub(crate) controls: ControlsArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Users {
     #[command(flatten)]
     pub(crate) service: Service,
@@ -284,9 +296,9 @@ pub(crate) struct Authfe {
     #[arg(long, env = "WEFT_QUERY", value_delimiter = ',', required = true)]
     pub(crate) query: Vec<Uri>,
 
-    /// The controls service, as http://host:port
-    #[arg(long, env = "WEFT_CONTROLS")]
-    pub(crate) controls: Uri,
+    /// A replica of the controls service, as http://host:port (may be repeated)
+    #[arg(long, env = "WEFT_CONTROLS", value_delimiter = ',', required = true)]
+    pub(crate) controls: Vec<Uri>,
 
     /// The pipes service, as http://host:port
     #[arg(long, env = "WEFT_PIPES")]

@@ -61,7 +61,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Command::Users(users) => service::users(*users).await,
             Command::Collection(service) => service::collection(*service).await,
             Command::Query(query) => service::query(*query).await,
-            Command::Controls(service) => service::controls(service).await,
+            Command::Controls(controls) => service::controls(*controls).await,
             Command::Pipes(service) => service::pipes(service).await,
             Command::Authfe(edge) => service::authfe(*edge).await,
             Command::Probe(probe) => probe::run(probe).await,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use client::{Channel, Key};
 use runtime::{Listening, Mesh, Runtime, admin};
 
-use crate::args::{Authfe, Collection, Migrate, Query, Service, Users};
+use crate::args::{Authfe, Collection, Controls, Migrate, Query, Service, Users};
 use crate::{signals, up};
 
 pub(crate) async fn users(args: Users) -> anyhow::Result<()> {
@@ -55,10 +55,10 @@ pub(crate) async fn query(args: Query) -> anyhow::Result<()> {
     serve("query", args.service.listen, mesh, &rt).await
 }
 
-pub(crate) async fn controls(args: Service) -> anyhow::Result<()> {
-    let rt = start(&args)?;
-    let mesh = Mesh::new().with(controls::start(&rt)?);
-    serve("controls", args.listen, mesh, &rt).await
+pub(crate) async fn controls(args: Controls) -> anyhow::Result<()> {
+    let rt = start(&args.service)?;
+    let mesh = Mesh::new().with(args.controls.start(&rt).await?);
+    serve("controls", args.service.listen, mesh, &rt).await
 }
 
 pub(crate) async fn pipes(args: Service) -> anyhow::Result<()> {
@@ -77,7 +77,7 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
         users: Channel::connect(args.users),
         collection: Channel::connect_any(args.collection),
         query: Channel::connect_any(args.query),
-        controls: Channel::connect(args.controls),
+        controls: Channel::connect_any(args.controls),
         pipes: Channel::connect(args.pipes),
         open: runtime::open(&rt).await,
     };

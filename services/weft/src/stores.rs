@@ -7,9 +7,10 @@ use anyhow::Context;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
 use collection::{LogConfig, Retention, Sync};
+use proto::controls::v1::controls_service_server::ControlsServiceServer;
 use runtime::Runtime;
 use stores::archive::Archive;
-use stores::{Index, Objects, Shortcuts};
+use stores::{Index, Objects, Queues, Shortcuts};
 use url::Url;
 
 /// Stores that collection and query share.
@@ -34,6 +35,54 @@ pub(crate) struct StoreArgs {
         default_value = "memory:"
     )]
     pub(crate) shortcuts: Url,
+}
+
+/// How replicas of controls reach each other.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Stores")]
+pub(crate) struct ControlsArgs {
+    /// The queues between replicas of controls: memory: (one replica) or sqs://prefix?endpoint=URL&region=NAME.
+    /// Credentials of SQS: in a file, named with credentials=/file, or as for other AWS clients
+    #[arg(
+        long,
+        env = "WEFT_CONTROLS_QUEUES",
+        value_name = "URL",
+        default_value = "memory:"
+    )]
+    pub(crate) controls_queues: Url,
+
+    /// How often replicas of controls tell each other that they are there, 100ms to 60s: one that is silent for three
+    /// times that is gone
+    #[arg(long, env = "WEFT_CONTROLS_HEARTBEAT", value_name = "TIME", default_value = "20s",
+          value_parser = heartbeat)]
+    pub(crate) controls_heartbeat: Duration,
+}
+
+fn heartbeat(text: &str) -> Result<Duration, String> {
+    let heartbeat = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    if (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&heartbeat) {
+        Ok(heartbeat)
+    } else {
+        Err("expected 100ms to 60s".to_owned())
+    }
+}
+
+impl ControlsArgs {
+    /// Starts controls with these queues.
+    pub(crate) async fn start(
+        &self,
+        rt: &Runtime,
+    ) -> anyhow::Result<ControlsServiceServer<controls::Controls>> {
+        let queues = Queues::open(&self.controls_queues, rt).await;
+        let config = controls::Config {
+            heartbeat: self.controls_heartbeat,
+        };
+        Ok(controls::start(
+            config,
+            queues.context("--controls-queues")?,
+            rt,
+        )?)
+    }
 }
 
 /// Where accounts are.

@@ -37,7 +37,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let users_store = up.users.open(&up.edge.data_dir, &rt).await?;
     let users = users::start(config, users_store, &rt);
     let pipes = pipes::start(&rt)?;
-    let controls = controls::start(&rt)?;
+    let controls = up.controls.start(&rt).await?;
     let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
     let keep = up.keep.config(&up.edge.data_dir);
     let collection = collection::start(keep, stores.clone().into(), &rt)?;

@@ -3,6 +3,8 @@
 //! Each RPC message is two text messages, header then body, each an object with the members `Request`, `Response` and
 //! `Value`.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -13,6 +15,7 @@ use proto::controls::v1::connect_request::Message as Up;
 use proto::controls::v1::controls_service_client::ControlsServiceClient;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -26,6 +29,8 @@ use crate::scope::socket::{MESSAGE_BYTES, Socket};
 const METHOD: &str = "control.Handle";
 /// Answers on their way to controls.
 const QUEUE: usize = 16;
+/// Calls that wait for the socket: as many as controls hands out at once.
+const CALLS: usize = 64;
 
 pub(crate) async fn connect(
     State(edge): State<Edge>,
@@ -63,18 +68,59 @@ fn up(message: Up) -> pb::ConnectRequest {
     }
 }
 
+/// A call, and when it came.
+struct Arrived {
+    call: pb::ControlCall,
+    at: Instant,
+}
+
+impl Arrived {
+    /// Whether its caller may have been told already that nothing was done.
+    fn is_late(&self) -> bool {
+        let within = self.call.start_within;
+        let within = within.and_then(|within| Duration::try_from(within).ok());
+        within.is_some_and(|within| self.at.elapsed() > within)
+    }
+}
+
+/// Takes calls in as they come, however slow the probe is, so that it is known how old they are.
+fn arrivals(mut calls: Streaming<pb::ConnectResponse>) -> mpsc::Receiver<Arrived> {
+    let (sender, receiver) = mpsc::channel(CALLS);
+    tokio::spawn(async move {
+        loop {
+            let message = tokio::select! {
+                message = calls.message() => message,
+                () = sender.closed() => return,
+            };
+            let Ok(Some(pb::ConnectResponse { call: Some(call) })) = message else {
+                return;
+            };
+            let at = Instant::now();
+            // A probe that reads so little is better off with a new connection.
+            if sender.try_send(Arrived { call, at }).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 async fn run(
     mut socket: Socket,
-    mut calls: Streaming<pb::ConnectResponse>,
+    calls: Streaming<pb::ConnectResponse>,
     answers: mpsc::Sender<pb::ConnectRequest>,
 ) {
+    let mut calls = arrivals(calls);
     // The number of the answer whose body comes next.
     let mut header: Option<Header> = None;
     loop {
         tokio::select! {
-            call = calls.message() => {
-                let Ok(Some(pb::ConnectResponse { call: Some(call) })) = call else { break };
-                for text in envelope(&call) {
+            arrived = calls.recv() => {
+                let Some(arrived) = arrived else { break };
+                if arrived.is_late() {
+                    continue;
+                }
+                for text in envelope(&arrived.call) {
                     if socket.send(Message::Text(text.into())).await.is_none() {
                         return;
                     }
@@ -158,11 +204,28 @@ mod tests {
             node_id: "h;<host>".to_owned(),
             control: "host_exec".to_owned(),
             arguments: [("a".to_owned(), "b".to_owned())].into(),
+            start_within: None,
         });
         let expected = r#"{"Request":{"Seq":7,"ServiceMethod":"control.Handle"},"Response":null,"Value":null}"#;
         assert_eq!(header, expected);
         let body: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(body["Value"]["ControlArgs"]["a"], "b");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn call_is_late_when_its_time_has_passed() {
+        let arrived = |start_within: Option<Duration>| Arrived {
+            call: pb::ControlCall {
+                start_within: start_within.and_then(|within| within.try_into().ok()),
+                ..pb::ControlCall::default()
+            },
+            at: Instant::now(),
+        };
+        let (limited, unlimited) = (arrived(Some(Duration::from_secs(3))), arrived(None));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(!limited.is_late() && !unlimited.is_late());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(limited.is_late() && !unlimited.is_late());
     }
 
     #[test]

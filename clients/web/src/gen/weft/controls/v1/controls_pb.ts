@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/controls/v1/controls.proto.
  */
 export const file_weft_controls_v1_controls: GenFile = /*@__PURE__*/
-  fileDesc("Ch93ZWZ0L2NvbnRyb2xzL3YxL2NvbnRyb2xzLnByb3RvEhB3ZWZ0LmNvbnRyb2xzLnYxIuQBCg1JbnZva2VSZXF1ZXN0EhAKCHByb2JlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDwoHY29udHJvbBgDIAEoCRJBCglhcmd1bWVudHMYBCADKAsyLi53ZWZ0LmNvbnRyb2xzLnYxLkludm9rZVJlcXVlc3QuQXJndW1lbnRzRW50cnkSKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhowCg5Bcmd1bWVudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKDkludm9rZVJlc3BvbnNlEi8KBnJlc3VsdBgBIAEoCzIfLndlZnQuY29udHJvbHMudjEuQ29udHJvbFJlc3VsdCKJAQoNQ29udHJvbFJlc3VsdBISCgp2YWx1ZV9qc29uGAEgASgJEg0KBWVycm9yGAIgASgJEg8KB3BpcGVfaWQYAyABKAkSDwoHcmF3X3R0eRgEIAEoCBIaChJyZXNpemVfdHR5X2NvbnRyb2wYBSABKAkSFwoPcmVtb3ZlZF9ub2RlX2lkGAYgASgJIn0KDkNvbm5lY3RSZXF1ZXN0Ei0KBWhlbGxvGAEgASgLMhwud2VmdC5jb250cm9scy52MS5Qcm9iZUhlbGxvSAASMQoGYW5zd2VyGAIgASgLMh8ud2VmdC5jb250cm9scy52MS5Db250cm9sQW5zd2VySABCCQoHbWVzc2FnZSIvCgpQcm9iZUhlbGxvEhAKCHByb2JlX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiUgoNQ29udHJvbEFuc3dlchIQCghzZXF1ZW5jZRgBIAEoBBIvCgZyZXN1bHQYAiABKAsyHy53ZWZ0LmNvbnRyb2xzLnYxLkNvbnRyb2xSZXN1bHQiPgoPQ29ubmVjdFJlc3BvbnNlEisKBGNhbGwYASABKAsyHS53ZWZ0LmNvbnRyb2xzLnYxLkNvbnRyb2xDYWxsIrQBCgtDb250cm9sQ2FsbBIQCghzZXF1ZW5jZRgBIAEoBBIPCgdub2RlX2lkGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSPwoJYXJndW1lbnRzGAQgAygLMiwud2VmdC5jb250cm9scy52MS5Db250cm9sQ2FsbC5Bcmd1bWVudHNFbnRyeRowCg5Bcmd1bWVudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhwKGkxpc3RDb25uZWN0ZWRQcm9iZXNSZXF1ZXN0Ik8KG0xpc3RDb25uZWN0ZWRQcm9iZXNSZXNwb25zZRIwCgZwcm9iZXMYASADKAsyIC53ZWZ0LmNvbnRyb2xzLnYxLkNvbm5lY3RlZFByb2JlImUKDkNvbm5lY3RlZFByb2JlEhAKCHByb2JlX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSMAoNY29ubmVjdGVkX2ZvchgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbjKmAgoPQ29udHJvbHNTZXJ2aWNlEksKBkludm9rZRIfLndlZnQuY29udHJvbHMudjEuSW52b2tlUmVxdWVzdBogLndlZnQuY29udHJvbHMudjEuSW52b2tlUmVzcG9uc2USUgoHQ29ubmVjdBIgLndlZnQuY29udHJvbHMudjEuQ29ubmVjdFJlcXVlc3QaIS53ZWZ0LmNvbnRyb2xzLnYxLkNvbm5lY3RSZXNwb25zZSgBMAEScgoTTGlzdENvbm5lY3RlZFByb2JlcxIsLndlZnQuY29udHJvbHMudjEuTGlzdENvbm5lY3RlZFByb2Jlc1JlcXVlc3QaLS53ZWZ0LmNvbnRyb2xzLnYxLkxpc3RDb25uZWN0ZWRQcm9iZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration]);
+  fileDesc("Ch93ZWZ0L2NvbnRyb2xzL3YxL2NvbnRyb2xzLnByb3RvEhB3ZWZ0LmNvbnRyb2xzLnYxIuQBCg1JbnZva2VSZXF1ZXN0EhAKCHByb2JlX2lkGAEgASgJEg8KB25vZGVfaWQYAiABKAkSDwoHY29udHJvbBgDIAEoCRJBCglhcmd1bWVudHMYBCADKAsyLi53ZWZ0LmNvbnRyb2xzLnYxLkludm9rZVJlcXVlc3QuQXJndW1lbnRzRW50cnkSKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhowCg5Bcmd1bWVudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKDkludm9rZVJlc3BvbnNlEi8KBnJlc3VsdBgBIAEoCzIfLndlZnQuY29udHJvbHMudjEuQ29udHJvbFJlc3VsdCKJAQoNQ29udHJvbFJlc3VsdBISCgp2YWx1ZV9qc29uGAEgASgJEg0KBWVycm9yGAIgASgJEg8KB3BpcGVfaWQYAyABKAkSDwoHcmF3X3R0eRgEIAEoCBIaChJyZXNpemVfdHR5X2NvbnRyb2wYBSABKAkSFwoPcmVtb3ZlZF9ub2RlX2lkGAYgASgJIn0KDkNvbm5lY3RSZXF1ZXN0Ei0KBWhlbGxvGAEgASgLMhwud2VmdC5jb250cm9scy52MS5Qcm9iZUhlbGxvSAASMQoGYW5zd2VyGAIgASgLMh8ud2VmdC5jb250cm9scy52MS5Db250cm9sQW5zd2VySABCCQoHbWVzc2FnZSIvCgpQcm9iZUhlbGxvEhAKCHByb2JlX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiUgoNQ29udHJvbEFuc3dlchIQCghzZXF1ZW5jZRgBIAEoBBIvCgZyZXN1bHQYAiABKAsyHy53ZWZ0LmNvbnRyb2xzLnYxLkNvbnRyb2xSZXN1bHQiPgoPQ29ubmVjdFJlc3BvbnNlEisKBGNhbGwYASABKAsyHS53ZWZ0LmNvbnRyb2xzLnYxLkNvbnRyb2xDYWxsIuUBCgtDb250cm9sQ2FsbBIQCghzZXF1ZW5jZRgBIAEoBBIPCgdub2RlX2lkGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSPwoJYXJndW1lbnRzGAQgAygLMiwud2VmdC5jb250cm9scy52MS5Db250cm9sQ2FsbC5Bcmd1bWVudHNFbnRyeRIvCgxzdGFydF93aXRoaW4YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aMAoOQXJndW1lbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIcChpMaXN0Q29ubmVjdGVkUHJvYmVzUmVxdWVzdCJPChtMaXN0Q29ubmVjdGVkUHJvYmVzUmVzcG9uc2USMAoGcHJvYmVzGAEgAygLMiAud2VmdC5jb250cm9scy52MS5Db25uZWN0ZWRQcm9iZSJlCg5Db25uZWN0ZWRQcm9iZRIQCghwcm9iZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEjAKDWNvbm5lY3RlZF9mb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ypgIKD0NvbnRyb2xzU2VydmljZRJLCgZJbnZva2USHy53ZWZ0LmNvbnRyb2xzLnYxLkludm9rZVJlcXVlc3QaIC53ZWZ0LmNvbnRyb2xzLnYxLkludm9rZVJlc3BvbnNlElIKB0Nvbm5lY3QSIC53ZWZ0LmNvbnRyb2xzLnYxLkNvbm5lY3RSZXF1ZXN0GiEud2VmdC5jb250cm9scy52MS5Db25uZWN0UmVzcG9uc2UoATABEnIKE0xpc3RDb25uZWN0ZWRQcm9iZXMSLC53ZWZ0LmNvbnRyb2xzLnYxLkxpc3RDb25uZWN0ZWRQcm9iZXNSZXF1ZXN0Gi0ud2VmdC5jb250cm9scy52MS5MaXN0Q29ubmVjdGVkUHJvYmVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * @generated from message weft.controls.v1.InvokeRequest
@@ -89,7 +89,7 @@ export const InvokeResponseSchema: GenMessage<InvokeResponse> = /*@__PURE__*/
  */
 export type ControlResult = Message<"weft.controls.v1.ControlResult"> & {
   /**
-   * What the control wants to say, as JSON; empty if nothing.
+   * What the control wants to say, as JSON, at most 128 KiB; empty if nothing.
    *
    * @generated from field: string value_json = 1;
    */
@@ -187,7 +187,7 @@ export type ProbeHello = Message<"weft.controls.v1.ProbeHello"> & {
   probeId: string;
 
   /**
-   * Its version, for display.
+   * Its version, for display, cut to 64 bytes.
    *
    * @generated from field: string version = 2;
    */
@@ -281,6 +281,13 @@ export type ControlCall = Message<"weft.controls.v1.ControlCall"> & {
    * @generated from field: map<string, string> arguments = 4;
    */
   arguments: { [key: string]: string };
+
+  /**
+   * Whoever has not handed it to the probe so long after it came drops it.
+   *
+   * @generated from field: google.protobuf.Duration start_within = 5;
+   */
+  startWithin?: Duration | undefined;
 };
 
 /**
@@ -364,10 +371,13 @@ export const ConnectedProbeSchema: GenMessage<ConnectedProbe> = /*@__PURE__*/
  */
 export const ControlsService: GenService<{
   /**
-   * Runs a control on a node through its probe and waits for the answer. Executed at most once.
-   * UNAVAILABLE: the probe is not connected right now. DEADLINE_EXCEEDED: it did not answer in time; it may still have
-   * acted. INVALID_ARGUMENT: an argument is over its limit. FAILED_PRECONDITION: the probe answered with an error,
-   * which is the status message. Needs PERMISSION_EXEC, PERMISSION_LOGS or PERMISSION_CONTROL, depending on the control.
+   * Runs a control on a node through its probe, whichever replica that is connected to, and waits for the answer. It is
+   * handed to the connection that is the newest now, at most once, and never after this has been answered.
+   * UNAVAILABLE: the probe is not connected right now, its connection ended, or its replica is away; the message says
+   * whether it may have acted. DEADLINE_EXCEEDED: it did not answer in time; it may have acted. RESOURCE_EXHAUSTED: the
+   * probe has too much to do. INVALID_ARGUMENT: an argument is over its limit. FAILED_PRECONDITION: the probe answered
+   * with an error, which is the status message. Needs PERMISSION_HOST_EXEC, PERMISSION_EXEC, PERMISSION_LOGS or
+   * PERMISSION_CONTROL, depending on the control.
    *
    * @generated from rpc weft.controls.v1.ControlsService.Invoke
    */
@@ -388,7 +398,7 @@ export const ControlsService: GenService<{
     output: typeof ConnectResponseSchema;
   },
   /**
-   * The probes of the organisation that hold a connection, ordered by id.
+   * The probes of the organisation that hold a connection to any replica, ordered by id.
    *
    * @generated from rpc weft.controls.v1.ControlsService.ListConnectedProbes
    */
