@@ -19,10 +19,11 @@ use tonic::{Request, Status};
 use crate::{Client, Config, start};
 
 /// How long anything may take, on a machine that is busy building.
-pub(super) const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(60);
 /// How often one looks.
 const LOOK: Duration = Duration::from_millis(5);
-const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Seldom enough that nobody is believed dead on such a machine.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 pub(super) struct World {
     key: Key,
