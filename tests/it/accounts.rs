@@ -5,6 +5,7 @@ mod edge;
 mod isolation;
 mod login;
 mod mail;
+mod oidc;
 mod operator;
 mod outage;
 mod postgres;

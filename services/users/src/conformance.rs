@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod credentials;
+mod identities;
 mod logins;
 
 use crate::Store;
@@ -22,6 +23,7 @@ pub async fn conformance(store: &Store) {
     logins::old_sessions(store).await;
     logins::mail_links(store).await;
     logins::bootstrap_links(store).await;
+    identities::identities(store).await;
     audit::changes(store).await;
     audit::tampering(store).await;
 }

@@ -36,6 +36,9 @@ pub(crate) enum Error {
     Unproven(&'static str),
     #[error("{0}")]
     Exhausted(&'static str),
+    /// Another service, which is not the store, cannot be asked.
+    #[error("{0}")]
+    Away(&'static str),
     /// The store was away when this process started and has not come since.
     #[error("the users' store has not been reached yet")]
     NotReady,
@@ -67,6 +70,7 @@ impl From<Error> for Status {
             Error::Precondition(_) => Status::failed_precondition(error.to_string()),
             Error::Denied(_) => Status::permission_denied(error.to_string()),
             Error::Unproven(_) => Status::unauthenticated(error.to_string()),
+            Error::Away(_) => Status::unavailable(error.to_string()),
             Error::Exhausted(_) => Status::resource_exhausted(error.to_string()),
             // Also for what looks like a bug: no failure of the store may look like a wrong credential.
             Error::NotReady | Error::Store(_) => {

@@ -40,7 +40,7 @@ use runtime::Runtime;
 
 pub(crate) use error::Error;
 pub use error::OpenError;
-pub use login::{LoginConfig, Logins, Mail, MailError, SignUp};
+pub use login::{LoginConfig, Logins, Mail, MailError, OidcConfig, OidcError, SignUp};
 pub use operator::Operator;
 pub use secret::Secret;
 pub use server::Users;

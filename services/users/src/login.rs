@@ -3,9 +3,11 @@
 mod browser;
 mod config;
 mod mail;
+mod oidc;
 mod outbox;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use proto::users::v1 as pb;
 use proto::users::v1::login_service_server::LoginService;
@@ -14,16 +16,20 @@ use tonic::{Request, Response, Status};
 
 use crate::secret::{Kind, Secret};
 use crate::store::entity::{sessions, users};
-use crate::store::{Ages, Opening, Store};
+use crate::store::{Ages, Identity, Opening, Store};
 use crate::throttle::Throttle;
 use crate::{Error, convert, names};
 use browser::Browser;
 pub use config::{LoginConfig, SignUp};
 pub use mail::{Mail, MailError};
+use oidc::{Binding, Provider, Returned};
+pub use oidc::{OidcConfig, OidcError};
 use outbox::{Outbox, Wanted};
 
 /// Secrets that are longer are not even looked at.
 const SECRET_BYTES: usize = 512;
+/// The longest that is handed out has fewer.
+const BINDING_BYTES: usize = 1024;
 /// How often sessions are looked for that have become too old.
 const SWEEP: Duration = Duration::from_secs(30);
 /// How often somebody may try from one place: 30 at once, and one more every 2 s.
@@ -42,6 +48,7 @@ pub struct Logins {
     store: Store,
     ages: Ages,
     outbox: Option<Outbox>,
+    providers: Vec<Provider>,
     tries: Throttle,
     mails: Throttle,
 }
@@ -60,14 +67,22 @@ impl Logins {
         });
         let mail = config.mail.clone();
         let outbox = mail.map(|mail| Outbox::new(mail, config.clone(), store.clone(), rt));
+        let providers = config.providers();
         Logins {
             config,
             outbox,
+            providers,
             store,
             ages,
             tries: Throttle::new(TRIES.0, TRIES.1),
             mails: Throttle::new(MAILS.0, MAILS.1),
         }
+    }
+
+    fn provider(&self, id: &str) -> Result<&Provider, Error> {
+        let mut providers = self.providers.iter();
+        let found = providers.find(|provider| provider.id() == id);
+        found.ok_or(Error::NotFound("provider"))
     }
 
     /// Counts a try from this place.
@@ -99,7 +114,7 @@ impl LoginService for Logins {
     ) -> Result<Response<pb::GetLoginOptionsResponse>, Status> {
         Ok(Response::new(pb::GetLoginOptionsResponse {
             mail: self.outbox.is_some(),
-            providers: Vec::new(),
+            providers: self.providers.iter().map(Into::into).collect(),
             sign_up: self.config.signs_up(),
         }))
     }
@@ -150,16 +165,40 @@ impl LoginService for Logins {
 
     async fn start_oidc_login(
         &self,
-        _: Request<pb::StartOidcLoginRequest>,
+        request: Request<pb::StartOidcLoginRequest>,
     ) -> Result<Response<pb::StartOidcLoginResponse>, Status> {
-        Err(Error::NotFound("provider").into())
+        let message = request.into_inner();
+        self.try_once(&Browser::from(message.browser))?;
+        let provider = self.provider(&message.provider)?;
+        let binding = Binding::new(provider.id(), &message.return_to, SystemTime::now());
+        Ok(Response::new(pb::StartOidcLoginResponse {
+            url: provider.url(&binding).await?,
+            binding: binding.text().to_owned(),
+            lifetime: prost_types::Duration::try_from(oidc::LIFETIME).ok(),
+        }))
     }
 
     async fn finish_oidc_login(
         &self,
-        _: Request<pb::FinishOidcLoginRequest>,
+        request: Request<pb::FinishOidcLoginRequest>,
     ) -> Result<Response<pb::FinishOidcLoginResponse>, Status> {
-        Err(Error::NotFound("provider").into())
+        let message = request.into_inner();
+        let browser = Browser::from(message.browser);
+        self.try_once(&browser)?;
+        let short = message.binding.len() <= BINDING_BYTES;
+        let text = if short { message.binding.as_str() } else { "" };
+        let binding = Binding::open(text, &message.state, SystemTime::now())?;
+        let provider = self.provider(&binding.provider)?;
+        let returned = provider.returned(message.code, &message.issuer, &binding);
+        let identity = identity(returned.await?);
+        let session = browser.session(&format!("oidc:{}", provider.id()));
+        let sign_up = self.config.signs_up();
+        let logged_in = self.store.log_in_identity(&identity, sign_up, session);
+        let (user, session, secret) = logged_in.await?;
+        Ok(Response::new(pb::FinishOidcLoginResponse {
+            login: Some(self.logged_in(user, session, &secret)),
+            return_to: binding.return_to,
+        }))
     }
 
     async fn end_session(
@@ -170,6 +209,33 @@ impl LoginService for Logins {
             self.store.end_session(&secret.digest()).await?;
         }
         Ok(Response::new(pb::EndSessionResponse {}))
+    }
+}
+
+impl From<&Provider> for pb::OidcProvider {
+    fn from(provider: &Provider) -> Self {
+        pb::OidcProvider {
+            id: provider.id().to_owned(),
+            name: provider.name().to_owned(),
+        }
+    }
+}
+
+/// Of several roles in an organisation the one counts that may the most.
+fn identity(returned: Returned) -> Identity {
+    let mut roles = BTreeMap::new();
+    for grant in returned.grants {
+        let role = roles.entry(grant.org_id).or_insert(grant.role);
+        if role.permissions().is_within(grant.role.permissions()) {
+            *role = grant.role;
+        }
+    }
+    Identity {
+        issuer: returned.issuer,
+        subject: returned.subject,
+        email: returned.email,
+        name: returned.name,
+        roles,
     }
 }
 

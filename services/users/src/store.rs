@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod entity;
+mod identities;
 mod invitations;
 mod links;
 mod members;
@@ -26,6 +27,7 @@ use sea_orm_migration::MigratorTrait;
 use tokio::sync::Notify;
 use url::Url;
 
+pub(crate) use identities::Identity;
 pub(crate) use links::{NewLink, Opening};
 pub(crate) use members::Membership;
 pub(crate) use organisations::NewOrganisation;

@@ -32,6 +32,12 @@ pub(crate) struct LoginArgs {
     /// Who sends that mail: "Weft <weft@example.com>"
     #[arg(long, env = "WEFT_MAIL_FROM", value_name = "ADDRESS")]
     mail_from: Option<String>,
+
+    /// An OpenID Connect provider to log in with, ID=ISSUER?client_id=… (may be repeated). Further parameters:
+    /// credentials=/file that holds the client's secret, name for display, scope, groups: the claim that lists groups,
+    /// role=GROUP:ORG:ROLE: what a group of it may (may be repeated)
+    #[arg(long, env = "WEFT_OIDC", value_name = "PROVIDER")]
+    oidc: Vec<users::OidcConfig>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,8 +55,8 @@ impl LoginArgs {
             (Some(url), Some(from)) => Some(users::Mail::open(url, from).context("--smtp")?),
             _ => None,
         };
-        if mail.is_some() && public_url.is_none() {
-            bail!("--smtp sends links, which need --public-url");
+        if public_url.is_none() && (mail.is_some() || !self.oidc.is_empty()) {
+            bail!("--smtp and --oidc need --public-url, which links and providers lead back to");
         }
         Ok(users::LoginConfig {
             public_url,
@@ -61,6 +67,7 @@ impl LoginArgs {
                 SignUp::Anybody => users::SignUp::Anybody,
             },
             mail,
+            oidc: self.oidc.clone(),
         })
     }
 }

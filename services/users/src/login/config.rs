@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use openidconnect::RedirectUrl;
 use url::Url;
 
-use super::Mail;
+use super::oidc::Provider;
+use super::{Mail, OidcConfig};
 use crate::store::Ages;
 
 /// Who gets an account by logging in.
@@ -28,6 +30,8 @@ pub struct LoginConfig {
     pub sign_up: SignUp,
     /// How links are sent; none for not at all. Needs `public_url`.
     pub mail: Option<Mail>,
+    /// Providers to log in with. They need `public_url`.
+    pub oidc: Vec<OidcConfig>,
 }
 
 impl Default for LoginConfig {
@@ -38,6 +42,7 @@ impl Default for LoginConfig {
             session_lifetime: Duration::from_secs(30 * 24 * 3600),
             sign_up: SignUp::default(),
             mail: None,
+            oidc: Vec::new(),
         }
     }
 }
@@ -50,6 +55,18 @@ impl LoginConfig {
 
     pub(crate) fn ages(&self) -> Ages {
         Ages::new(self.session_idle, self.session_lifetime)
+    }
+
+    /// Where providers send browsers back to.
+    pub(super) fn providers(&self) -> Vec<Provider> {
+        let Some(site) = &self.public_url else {
+            return Vec::new();
+        };
+        let mut url = site.clone();
+        url.set_path("/api/users/login/oidc/callback");
+        let all = self.oidc.iter().cloned();
+        all.map(|config| Provider::new(config, RedirectUrl::from_url(url.clone())))
+            .collect()
     }
 
     /// The page that opens a link. Its secret stands behind `#`, which no browser sends to a server or tells another page.

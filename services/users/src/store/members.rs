@@ -141,10 +141,12 @@ pub(super) async fn change_role(
     let mut row = found.clone().into_active_model();
     row.role = Set(name.to_owned());
     row.permissions = Set(permissions);
+    // Whoever changes a role answers for it.
+    row.granted_by = Set(String::new());
     Ok(row.update(transaction).await?)
 }
 
-async fn in_organisation(
+pub(super) async fn in_organisation(
     transaction: &DatabaseTransaction,
     org_id: &str,
 ) -> Result<Vec<members::Model>, Error> {
@@ -176,6 +178,7 @@ pub(super) async fn add(
         role: name.to_owned(),
         permissions,
         created_at: now,
+        granted_by: String::new(),
     };
     let row = model.clone().into_active_model();
     members::Entity::insert(row)
@@ -185,7 +188,7 @@ pub(super) async fn add(
 }
 
 /// Fails if this one is the only admin.
-fn keep_an_admin(all: &[members::Model], gone: &members::Model) -> Result<(), Error> {
+pub(super) fn keep_an_admin(all: &[members::Model], gone: &members::Model) -> Result<(), Error> {
     let others = all.iter().filter(|member| member.user_id != gone.user_id);
     let left = others.filter(|member| member.role().is_admin()).count();
     if gone.role().is_admin() && left == 0 {

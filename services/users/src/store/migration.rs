@@ -22,6 +22,10 @@ impl MigratorTrait for Migrator {
                 name: "m0003_sessions",
                 statements: include_str!("m0003_sessions.sql"),
             }),
+            Box::new(Step {
+                name: "m0004_identities",
+                statements: include_str!("m0004_identities.sql"),
+            }),
         ]
     }
 }

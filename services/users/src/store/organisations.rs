@@ -75,6 +75,7 @@ impl Store {
                 role: Set(role.to_owned()),
                 permissions: Set(permissions),
                 created_at: Set(self.now()),
+                granted_by: Set(String::new()),
             };
             members::Entity::insert(member)
                 .exec_without_returning(&transaction)
