@@ -9,7 +9,7 @@ WEB := clients/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/package-lock.json -type f 2>/dev/null)
 CORPUS_TOOLS ?= ../shared/corpus/tools
 
-.PHONY: help up build web test test-rust test-web test-system lint fmt ci bench bench-load fuzz clean
+.PHONY: help up build web test test-rust test-web test-system lint fmt ci bench bench-edge bench-load fuzz clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ bench: web ## Measure; with SCOPE_APP=/path/to/scope beside Scope's own app
 bench-load: web ## Replay Weave Cloud's busiest hour: FACTOR=1 MINUTES=5 WATCHED=0
 	@cargo build --release -p weft --bin weft -p tests --bin bench
 	@target/release/bench load $(or $(FACTOR),1) $(or $(MINUTES),5) $(or $(WATCHED),0)
+
+bench-edge: web ## Measure what the edge costs beside nginx, and the memory of 10,000 WebSockets
+	@cargo build --release -p weft --bin weft -p tests --bin bench
+	@WEFT_BIN=target/release/weft target/release/bench edge
 
 fuzz: ## Fuzz every decoder for a minute each (SECONDS_EACH=60)
 	@.ci/fuzz

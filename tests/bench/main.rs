@@ -4,6 +4,7 @@
 //! of the server's process; that of a view is what is left when the reports' share is taken off.
 
 mod controls;
+mod edge;
 mod hour;
 mod load;
 mod process;
@@ -55,6 +56,9 @@ async fn main() -> anyhow::Result<()> {
     if set == "controls" {
         let probes = args.next().map_or(Ok(10_000), |n| n.parse())?;
         return controls::controls(probes).await;
+    }
+    if set == "edge" {
+        return edge::edge(&posts(&unpack("b02-k8s-50-hosts")?)?).await;
     }
     if set == "recovery" {
         let mebibytes = args.next().map_or(Ok(1000), |n| n.parse())?;

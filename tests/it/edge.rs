@@ -1,5 +1,6 @@
 //! The public port among strangers.
 
+mod check;
 mod drain;
 mod events;
 mod floods;

@@ -13,6 +13,7 @@
 
 mod assets;
 mod buffered;
+mod check;
 mod error;
 mod events;
 mod grpc;
@@ -114,8 +115,17 @@ struct Edge {
     rt: Runtime,
 }
 
-/// The router of the public port.
-pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
+/// What the edge serves.
+#[derive(Debug)]
+pub struct Routers {
+    /// For the port that everybody reaches.
+    pub public: Router,
+    /// For a port that only services reach: `GET /auth`, whether a request to something else may pass.
+    pub private: Router,
+}
+
+/// Starts the edge.
+pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Routers {
     let cors = cors(&config.cors_origins);
     let limiter = Limiter::new(&config.limits, config.trust_loopback, rt);
     let events = config.events.clone();
@@ -128,6 +138,7 @@ pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
         peers,
         rt: rt.clone(),
     };
+    let private = check::router(&edge.identity, &limiter, rt);
     let router = Router::new()
         .merge(scope::router(&edge))
         .merge(login::router(&edge))
@@ -140,10 +151,11 @@ pub fn start(config: Config, peers: Peers, rt: &Runtime) -> Router {
         ))
         .layer(from_fn_with_state(limiter, limits::of_client))
         .layer(cors);
-    match events {
+    let public = match events {
         Some(events) => router.layer(from_fn_with_state(events, events::note)),
         None => router,
-    }
+    };
+    Routers { public, private }
 }
 
 /// Lets pages of other origins in the list use gRPC-web. No cookie is ever accepted across origins.

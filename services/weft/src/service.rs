@@ -83,8 +83,9 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
     };
     let edge = up::edge(&args.edge, peers, &rt)?;
     let listening = args.edge.port.listening(args.edge.trusts_loopback(), &rt)?;
-    up::listen(private, admin::router(&rt), Listening::new("private"), &rt);
-    up::listen(public, edge, listening, &rt);
+    let private_router = admin::router(&rt).merge(edge.private);
+    up::listen(private, private_router, Listening::new("private"), &rt);
+    up::listen(public, edge.public, listening, &rt);
     println!("authfe is ready: {}://{address}", args.edge.port.scheme());
     rt.drained().await;
     Ok(())

@@ -66,9 +66,11 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         .with(collection)
         .with(query)
         .with(scope);
-    let private_router = mesh.into_router(&rt).await.merge(admin::router(&rt));
+    let edge = edge(&up.edge, peers, &rt)?;
+    let services = mesh.into_router(&rt).await;
+    let private_router = services.merge(admin::router(&rt)).merge(edge.private);
     listen(private, private_router, Listening::new("private"), &rt);
-    let router = edge(&up.edge, peers, &rt)?;
+    let router = edge.public;
     let listening = up.edge.port.listening(trusted, &rt)?;
     if !up.no_probe {
         let own = own_port(address, &router, &listening, &rt).await?;
@@ -119,8 +121,12 @@ fn site(edge: &Edge, address: SocketAddr) -> anyhow::Result<Option<Url>> {
     })
 }
 
-/// The edge's router.
-pub(crate) fn edge(edge: &Edge, peers: authfe::Peers, rt: &Runtime) -> anyhow::Result<Router> {
+/// The edge's routers.
+pub(crate) fn edge(
+    edge: &Edge,
+    peers: authfe::Peers,
+    rt: &Runtime,
+) -> anyhow::Result<authfe::Routers> {
     let config = authfe::Config {
         app_id: app_id::open(&edge.data_dir)?,
         hostname: probe::hostname(),

@@ -40,7 +40,15 @@ const SEND_BYTES: usize = 64 << 10;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-fn builder() -> Builder<TokioExecutor> {
+/// Streams of a connection from a service of ours, which brings all its callers': the sockets of ten thousand probes, say. What
+/// it opens and resets, its callers did.
+const STREAMS_OF_OURS: u32 = 1 << 17;
+
+fn builder(ours: bool) -> Builder<TokioExecutor> {
+    let (streams, resets, errors) = match ours {
+        true => (STREAMS_OF_OURS, STREAMS_OF_OURS as usize, None),
+        false => (STREAMS, RESET_STREAMS, Some(ERROR_STREAMS)),
+    };
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -53,9 +61,9 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(PING_TIMEOUT)
-        .max_concurrent_streams(STREAMS)
-        .max_pending_accept_reset_streams(RESET_STREAMS)
-        .max_local_error_reset_streams(ERROR_STREAMS)
+        .max_concurrent_streams(streams)
+        .max_pending_accept_reset_streams(resets)
+        .max_local_error_reset_streams(errors)
         .max_header_list_size(HEADER_BYTES as u32)
         .max_frame_size(16 << 10)
         .max_send_buf_size(SEND_BYTES)
@@ -75,7 +83,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let client = origin.client();
-    let one_client = origin.is_one_client();
+    let (one_client, ours) = (origin.is_one_client(), origin.is_ours());
     let stalls = Stalls::default();
     let service = {
         let stalls = stalls.clone();
@@ -89,7 +97,7 @@ where
             }
         })
     };
-    let builder = builder();
+    let builder = builder(ours);
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);

@@ -99,6 +99,11 @@ impl Origin {
         self.client
     }
 
+    /// Whether it is a service of ours.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours
+    }
+
     /// Whether its connection carries the requests of one client alone.
     pub(super) fn is_one_client(&self) -> bool {
         let proxied = self.proxies.include(self.peer.ip()) && !self.proxies.introduce;
