@@ -20,9 +20,8 @@ const PROBES: usize = 10;
 const HEARTBEAT: &str = "1s";
 /// Seldom, so that nobody is believed dead on a machine that is busy.
 const SELDOM: &str = "10s";
-const COMMANDS: usize = 10_000;
-/// Commands that are under way at once.
-const AT_ONCE: usize = 60;
+/// Commands that are under way at once: more than moto serves in time on a busy machine would be told so.
+const AT_ONCE: usize = 20;
 /// What callers wait.
 const WAIT: Duration = Duration::from_secs(10);
 /// How long anything else may take.
@@ -95,16 +94,21 @@ struct Ended {
     took: Duration,
 }
 
+/// How many commands; more with WEFT_COMMANDS.
+fn commands() -> anyhow::Result<usize> {
+    std::env::var("WEFT_COMMANDS").map_or(Ok(1000), |commands| Ok(commands.parse()?))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_commands_are_each_run_once_where_they_belong() -> anyhow::Result<()> {
+async fn commands_are_each_run_once_where_they_belong() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(REPLICAS, SELDOM).await?;
     let callers = cluster.callers()?;
     let mut probes = Probes::new(callers.clone());
     connect_all(&mut probes);
     until_all_are_known(&callers).await?;
 
-    let mut random = StdRng::seed_from_u64(6);
-    let commands: Vec<Command> = (0..COMMANDS)
+    let (mut random, count) = (StdRng::seed_from_u64(6), commands()?);
+    let commands: Vec<Command> = (0..count)
         .map(|n| Command::random(&mut random, n))
         .collect();
     let started = Instant::now();
@@ -122,7 +126,7 @@ async fn ten_thousand_commands_are_each_run_once_where_they_belong() -> anyhow::
         .count();
     let doubled = ran.values().filter(|count| **count > 1).count();
     println!(
-        "{COMMANDS} commands through {REPLICAS} replicas in {took:.1?}: lost {}, doubled {doubled}, misrouted {misrouted}",
+        "{count} commands through {REPLICAS} replicas in {took:.1?}: lost {}, doubled {doubled}, misrouted {misrouted}",
         lost.len()
     );
     if let Some(Ended {
@@ -133,7 +137,7 @@ async fn ten_thousand_commands_are_each_run_once_where_they_belong() -> anyhow::
     {
         println!("the first one that was lost: {status} after {took:?}");
     }
-    ensure!(lost.is_empty() && doubled == 0 && misrouted == 0 && ran.len() == COMMANDS);
+    ensure!(lost.is_empty() && doubled == 0 && misrouted == 0 && ran.len() == count);
 
     drop(probes);
     cluster.interrupt().await?;

@@ -96,13 +96,13 @@ pub(crate) struct Up {
     pub(crate) users: UsersStoreArgs,
 
     #[command(flatten)]
+    pub(crate) controls: ControlsArgs,
+
+    #[command(flatten)]
     pub(crate) login: LoginArgs,
 
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-
-    #[command(flatten)]
-    pub(crate) controls: ControlsArgs,
 
     /// Do not report this machine
     #[arg(long, env = "WEFT_NO_PROBE")]
