@@ -45,13 +45,16 @@ pub(crate) struct Connected {
     pub(crate) since: Instant,
 }
 
+/// A probe's connections by epoch and replica; the newest is the last one.
+type Connections = BTreeMap<(u64, String), Connection>;
+
 /// What every replica holds, this one included.
 #[derive(Debug)]
 pub(crate) struct Directory {
     own: String,
     replicas: HashMap<String, Replica>,
-    /// By organisation, then probe; the newest connection is the last one.
-    probes: HashMap<String, BTreeMap<String, BTreeMap<(u64, String), Connection>>>,
+    /// By organisation, then probe.
+    probes: HashMap<String, BTreeMap<String, Connections>>,
     /// The highest epoch that was given or heard of.
     highest: u64,
 }

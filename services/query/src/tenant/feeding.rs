@@ -150,8 +150,7 @@ mod tests {
         let rt = runtime::Runtime::new(runtime::Config::default(), client::Key::generate());
         let renderers = Renderers::start().expect("threads");
         let metrics = Metrics::register(&rt.registry).expect("new");
-        let clock = rt.clock.clone();
-        let tenant = Tenant::present("org", clock, metrics, renderers, Duration::ZERO, 1);
+        let tenant = Tenant::present("org", rt.clock, metrics, renderers, Duration::ZERO, 1);
         let rendering = tenant.state.lock().expect("no panic");
         let arrivals = tenant.arrivals();
         for name in [1, 2, 2] {

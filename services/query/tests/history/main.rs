@@ -122,12 +122,10 @@ async fn what_is_missing_of_a_past_moment_is_said() {
 async fn a_damaged_frame_leaves_the_frames_before_it() {
     let (world, logged) = (World::new(0).await, World::new(1).await);
     let start = logged.now();
-    let mut stored = 0;
-    for damage in [false, true] {
+    for (stored, damage) in [false, true].into_iter().enumerate() {
         logged.collectors[0].post("a");
         sleep(12 * SECOND).await;
         let mut object = logged.collectors[0].object(stored..);
-        stored += 1;
         if damage {
             // The columns of its only frame are last.
             let mut body = object.body.to_vec();
