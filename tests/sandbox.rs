@@ -231,8 +231,8 @@ async fn one_each(
     let key = dir.path().join("assertion.key");
     let key = key.to_string_lossy().into_owned();
     let url = |address: &str| format!("http://{address}");
-    let mut addresses = Vec::new();
-    for service in ["users", "collection", "controls", "pipes"] {
+    let mut addresses = Vec::<String>::new();
+    for service in ["users", "collection", "pipes", "controls"] {
         let flags = [service, "--listen", "127.0.0.1:0", "--key-file", &key];
         let mut flags = flags.to_vec();
         if ["collection", "users"].contains(&service) {
@@ -241,9 +241,13 @@ async fn one_each(
         if service == "users" {
             flags.extend(users_flags);
         }
-        addresses.push(url(&spawn(&flags, processes).await?));
+        if let ("controls", Some(pipes)) = (service, addresses.last()) {
+            flags.extend(["--pipes", pipes]);
+        }
+        let address = url(&spawn(&flags, processes).await?);
+        addresses.push(address);
     }
-    let [users, collection, controls, pipes] = &addresses[..] else {
+    let [users, collection, pipes, controls] = &addresses[..] else {
         bail!("four services");
     };
     let flags = [

@@ -102,6 +102,14 @@ impl Server {
         Ok(http::get(&self.admin.address(), "/").await?.json())
     }
 
+    /// Consul as a server, with its data on disk.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get ready.
+    pub async fn consul() -> anyhow::Result<Server> {
+        Server::start(Kind::Consul).await
+    }
+
     async fn start(kind: Kind) -> anyhow::Result<Server> {
         let mut server = Server {
             kind,
@@ -116,7 +124,7 @@ impl Server {
         Ok(server)
     }
 
-    /// `http://127.0.0.1:port`, or `nats://`. The same after a restart.
+    /// `http://127.0.0.1:port`, or `nats://`, `consul://`. The same after a restart.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", self.kind.scheme(), self.address())
@@ -258,7 +266,12 @@ impl Server {
                 let answer = http::send(&self.address(), request).await?;
                 ensure!(answer.status == 200, "{}", answer.text());
             }
-            Kind::Dynoxide | Kind::Nats | Kind::Postgres | Kind::Oidc | Kind::Smtp => {
+            Kind::Dynoxide
+            | Kind::Nats
+            | Kind::Postgres
+            | Kind::Oidc
+            | Kind::Smtp
+            | Kind::Consul => {
                 bail!("{} has no buckets", self.kind.name())
             }
         }

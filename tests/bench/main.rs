@@ -7,6 +7,7 @@ mod controls;
 mod edge;
 mod hour;
 mod load;
+mod pipes;
 mod process;
 mod recovery;
 mod table;
@@ -59,6 +60,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if set == "edge" {
         return edge::edge(&posts(&unpack("b02-k8s-50-hosts")?)?).await;
+    }
+    if set == "pipes" {
+        return pipes::pipes().await;
     }
     if set == "recovery" {
         let mebibytes = args.next().map_or(Ok(1000), |n| n.parse())?;

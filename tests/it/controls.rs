@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tonic::Code;
 
 use crate::everywhere;
+use crate::pipes::{announce, answer_with_pipes};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -61,6 +62,8 @@ async fn control_reaches_the_probe_and_its_answer_the_caller() -> anyhow::Result
 async fn pipe_carries_bytes_both_ways_until_it_is_closed() -> anyhow::Result<()> {
     everywhere(async |weft| {
         let address = &weft.address;
+        answer_with_pipes(address).await?;
+        announce(address, "pipe-2").await?;
         fake_probe::echo(address, "pipe-2")
             .await
             .map_err(|s| anyhow!("{s}"))?;
@@ -88,6 +91,8 @@ async fn pipe_carries_bytes_both_ways_until_it_is_closed() -> anyhow::Result<()>
 #[tokio::test]
 async fn browser_reads_and_writes_a_pipe() -> anyhow::Result<()> {
     everywhere(async |weft| {
+        answer_with_pipes(&weft.address).await?;
+        announce(&weft.address, "pipe-3").await?;
         fake_probe::echo(&weft.address, "pipe-3")
             .await
             .map_err(|s| anyhow!("{s}"))?;

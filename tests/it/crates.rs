@@ -39,7 +39,7 @@ fn allowed(name: &str) -> Vec<&'static str> {
             "users",
         ],
         "stores" => vec!["client", "proto", "runtime"],
-        "controls" => vec!["runtime", "client", "proto", "stores"],
+        "controls" | "pipes" => vec!["runtime", "client", "proto", "stores"],
         "collection" | "query" => vec!["runtime", "client", "proto", "report", "stores"],
         service if SERVICES.contains(&service) => vec!["runtime", "client", "proto", "report"],
         _ => vec![],

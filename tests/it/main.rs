@@ -12,6 +12,7 @@ mod help;
 mod hostile;
 mod outages;
 mod past;
+mod pipes;
 mod recorded;
 mod replicas;
 mod servers;

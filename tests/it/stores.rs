@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use client::Key;
 use runtime::Runtime;
-use stores::{Index, Objects, Queues, Shortcuts, conformance};
+use stores::{Ends, Index, Objects, Queues, Shortcuts, conformance};
 use tests::Server;
 use url::Url;
 
@@ -53,6 +53,11 @@ async fn index(server: &Server, address: &str, rt: &Runtime) -> anyhow::Result<I
 async fn shortcuts(address: &str, rt: &Runtime) -> anyhow::Result<Shortcuts> {
     let url = Url::parse(&format!("nats://{address}"))?;
     Ok(Shortcuts::open(&url, rt).await?)
+}
+
+async fn ends(address: &str, rt: &Runtime) -> anyhow::Result<Ends> {
+    let url = Url::parse(&format!("consul://{address}/weft/test"))?;
+    Ok(Ends::open(&url, rt).await?)
 }
 
 async fn objects_pass(server: &Server) -> anyhow::Result<()> {
@@ -130,6 +135,16 @@ async fn until_connected(shortcuts: &Shortcuts) {
     while shortcuts.publish("nobody", &shortcut).await.is_err() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn ends_on_consul() -> anyhow::Result<()> {
+    let server = Server::consul().await?;
+    let one = ends(&server.address(), &runtime()).await?;
+    let other = ends(&server.address(), &runtime()).await?;
+    conformance::ends(&one, &one).await;
+    conformance::ends(&one, &other).await;
+    Ok(())
 }
 
 #[tokio::test]

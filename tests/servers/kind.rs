@@ -8,6 +8,7 @@ use anyhow::bail;
 use crate::http;
 use crate::port::Port;
 
+mod consul;
 pub(super) mod postgres;
 
 const ACCESS_KEY: &str = "test";
@@ -22,6 +23,7 @@ pub(super) enum Kind {
     Postgres,
     Oidc,
     Smtp,
+    Consul,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Postgres => "postgres",
             Kind::Oidc => "oidc-provider",
             Kind::Smtp => "smtp-server",
+            Kind::Consul => "consul",
         }
     }
 
@@ -42,6 +45,7 @@ impl Kind {
             Kind::Nats => "nats",
             Kind::Postgres => "postgres",
             Kind::Smtp => "smtp",
+            Kind::Consul => "consul",
             _ => "http",
         }
     }
@@ -70,6 +74,7 @@ impl Kind {
                 .args(["-a", host, "-p", &number])
                 .args(["-m", &admin.number().to_string(), "-js", "-sd"])
                 .arg(data),
+            Kind::Consul => consul::arguments(&mut command, port, admin, data),
             Kind::Postgres => command
                 .args(["-p", &number, "-c", "unix_socket_directories="])
                 .args([
@@ -106,6 +111,7 @@ impl Kind {
             Kind::Postgres => return postgres::is_ready(port).await,
             Kind::Oidc => (port.address(), "/.well-known/openid-configuration", 200),
             Kind::Smtp => (admin.address(), "/", 200),
+            Kind::Consul => return consul::is_ready(port).await,
         };
         let answer = http::get(&address, path).await;
         answer.is_ok_and(|answer| answer.status.as_u16() == status)
@@ -122,7 +128,7 @@ impl Kind {
 
     pub(super) fn env(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Kind::Nats | Kind::Postgres | Kind::Oidc | Kind::Smtp => &[],
+            Kind::Nats | Kind::Postgres | Kind::Oidc | Kind::Smtp | Kind::Consul => &[],
             _ => &[
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
                 ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),

@@ -15,12 +15,16 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::replicas::Replicas;
+use crate::wide::Wide;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Flow-control window of a connection: enough for one large report in flight.
 const WINDOW_BYTES: u32 = 4 << 20;
+
+/// The same of one of many streams: what a reader that stops leaves in the connection.
+const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 
 /// A cloneable way to one service. Errors are always a [`Status`].
 #[derive(Clone)]
@@ -44,7 +48,30 @@ impl Channel {
     /// Tokio runtime.
     #[must_use]
     pub fn connect_any(addresses: Vec<Uri>) -> Self {
-        Channel(BoxCloneSyncService::new(Replicas::new(addresses)))
+        Channel(BoxCloneSyncService::new(Replicas::new(
+            addresses,
+            Channel::connect,
+        )))
+    }
+
+    /// As [`Channel::connect`], for so many streams at once that none of them can hold up the others.
+    pub(crate) fn connect_lane(address: Uri, streams: usize) -> Self {
+        let all = u32::try_from(streams).unwrap_or(1) * STREAM_WINDOW_BYTES;
+        let endpoint = endpoint(address)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(all);
+        Channel::remote(endpoint.connect_lazy())
+    }
+
+    /// As [`Channel::connect_any`], with as many connections to each replica as there are open streams for: for calls that
+    /// stay open for long and are many.
+    #[must_use]
+    pub fn connect_wide(mut addresses: Vec<Uri>) -> Self {
+        let wide = |address| Channel(BoxCloneSyncService::new(Wide::new(address)));
+        match addresses.len() {
+            1 => wide(addresses.remove(0)),
+            _ => Channel(BoxCloneSyncService::new(Replicas::new(addresses, wide))),
+        }
     }
 
     /// To a server in this process, called directly: no bytes are framed.

@@ -12,6 +12,7 @@ mod caller;
 mod channel;
 mod key;
 mod replicas;
+mod wide;
 
 pub use caller::{ASSERTION_HEADER, Caller, LOGIN_TOO_OLD, Session, authorise};
 pub use channel::Channel;

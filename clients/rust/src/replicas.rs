@@ -39,9 +39,9 @@ struct Replica {
 
 impl Replicas {
     /// Looks at them from now on, in the runtime of the caller.
-    pub(crate) fn new(addresses: Vec<Uri>) -> Self {
+    pub(crate) fn new(addresses: Vec<Uri>, connect: impl Fn(Uri) -> Channel) -> Self {
         let replica = |address: Uri| Replica {
-            channel: Channel::connect(address.clone()),
+            channel: connect(address.clone()),
             address,
             up: AtomicBool::new(true),
         };
@@ -124,7 +124,7 @@ mod tests {
     async fn calls_go_around_replicas_that_are_down() {
         let addresses = (1..=3).map(|i| Uri::try_from(format!("http://127.0.0.1:{i}")));
         let addresses: Vec<Uri> = addresses.map(|a| a.expect("an address")).collect();
-        let replicas = Replicas::new(addresses);
+        let replicas = Replicas::new(addresses, Channel::connect);
         let picks = |n: usize| (0..n).map(|_| replicas.all.pick()).collect::<Vec<_>>();
         assert_eq!(picks(4), [0, 1, 2, 0]);
         replicas.all.replicas[1].up.store(false, Ordering::Relaxed);

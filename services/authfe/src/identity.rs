@@ -12,8 +12,8 @@ use axum::http::header::{ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAM
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use client::{ASSERTION_HEADER, Channel};
-use proto::tenant::v1::Permission;
+use client::{ASSERTION_HEADER, Channel, Key};
+use proto::tenant::v1::{Assertion, Permission};
 use proto::users::v1::authenticate_request::Credential;
 use proto::users::v1::users_service_client::UsersServiceClient;
 use runtime::Runtime;
@@ -54,7 +54,8 @@ pub(crate) struct Identity {
 /// The assertion that calls for this request carry, or why there is none.
 #[derive(Debug, Clone)]
 pub(crate) struct Signed {
-    header: Result<HeaderValue, Status>,
+    assertion: Result<Assertion, Status>,
+    key: Key,
     /// Cancelled when the caller loses what it had.
     ended: CancellationToken,
 }
@@ -62,6 +63,11 @@ pub(crate) struct Signed {
 impl Signed {
     /// A gRPC request that carries the assertion.
     pub(crate) fn request<T>(&self, message: T) -> Result<tonic::Request<T>, ApiError> {
+        Ok(self.grpc(message)?)
+    }
+
+    /// As [`Signed::request`], for whoever wants to know the status.
+    pub(crate) fn grpc<T>(&self, message: T) -> Result<tonic::Request<T>, Status> {
         let mut request = tonic::Request::new(message);
         let assertion = self.header()?;
         let headers = request.metadata_mut().as_mut();
@@ -69,9 +75,10 @@ impl Signed {
         Ok(request)
     }
 
-    /// The assertion, or why there is none.
+    /// The assertion, or why there is none. Signed anew each time: what was opened may need it again much later.
     pub(crate) fn header(&self) -> Result<HeaderValue, Status> {
-        self.header.clone()
+        let assertion = self.assertion.clone()?;
+        Ok(self.key.sign(assertion, SystemTime::now()))
     }
 
     /// Cancelled when what was opened with this assertion must end.
@@ -97,18 +104,16 @@ impl Identity {
     async fn sign(&self, org: &str, credential: Option<Credential>, rule: Rule) -> Signed {
         match self.believed(org, credential).await {
             Ok(believed) => {
-                let header = check(&believed, rule).map(|()| {
-                    self.rt
-                        .key
-                        .sign(believed.assertion.clone(), SystemTime::now())
-                });
+                let assertion = check(&believed, rule).map(|()| believed.assertion.clone());
                 Signed {
-                    header,
+                    assertion,
+                    key: self.rt.key.clone(),
                     ended: believed.ended,
                 }
             }
             Err(status) => Signed {
-                header: Err(status),
+                assertion: Err(status),
+                key: self.rt.key.clone(),
                 ended: CancellationToken::new(),
             },
         }

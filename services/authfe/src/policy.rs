@@ -21,10 +21,10 @@ pub(crate) enum Rule {
 }
 
 const CONTROLS: Rule = Rule::Any(&[Control, Exec, HostExec, Logs]);
-const PIPES: Rule = Rule::Any(&[Exec, HostExec, Logs, Report]);
+const PIPES: Rule = Rule::Any(&[Control, Exec, HostExec, Logs, Report]);
 
 /// All RPCs, as `package.Service` and method.
-const RPCS: [(&str, &[(&str, Rule)]); 8] = [
+const RPCS: [(&str, &[(&str, Rule)]); 9] = [
     (
         "collection.v1.CollectionService",
         &[
@@ -42,9 +42,11 @@ const RPCS: [(&str, &[(&str, Rule)]); 8] = [
             ("ListConnectedProbes", Rule::Any(&[View])),
         ],
     ),
+    ("pipes.v1.BridgeService", &[("Bridge", Rule::Internal)]),
     (
         "pipes.v1.PipesService",
         &[
+            ("Announce", Rule::Internal),
             ("Attach", PIPES),
             ("ClosePipe", PIPES),
             ("GetPipe", PIPES),

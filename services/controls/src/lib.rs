@@ -15,6 +15,7 @@
 //! **Invariant:** what comes through a queue is believed only if it was sealed with the deployment's key.
 //! **Invariant:** probes of two organisations never share a name: every key has both.
 
+mod announce;
 pub mod conformance;
 mod connections;
 mod directory;
@@ -56,17 +57,21 @@ impl Default for Config {
 pub type Client = ControlsServiceClient<Channel>;
 
 /// Starts the service as a replica among those that share its queues.
+/// It tells `pipes`, if there is a way there, which pipes probes answered with.
 ///
 /// # Errors
 /// When its metrics are registered already.
 pub fn start(
     config: Config,
     queues: Queues,
+    pipes: Option<Channel>,
     rt: &Runtime,
 ) -> Result<ControlsServiceServer<Controls>, prometheus::Error> {
     let metrics = Metrics::register(rt)?;
     let replica = Replica::start(queues, config.heartbeat, metrics.clone(), rt);
+    let announcer = announce::Announcer::new(pipes, rt.key.clone());
     Ok(ControlsServiceServer::new(Controls::new(
+        announcer,
         replica,
         metrics,
         rt.clone(),

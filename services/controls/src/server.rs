@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::announce::Announcer;
 use crate::directory::Probe;
 use crate::metrics::Metrics;
 use crate::replica::{InvokeError, Registration, Replica};
@@ -24,14 +25,21 @@ const VERSION_BYTES: usize = 64;
 /// The service.
 #[derive(Debug)]
 pub struct Controls {
+    announcer: Announcer,
     replica: Arc<Replica>,
     metrics: Metrics,
     rt: Runtime,
 }
 
 impl Controls {
-    pub(crate) fn new(replica: Arc<Replica>, metrics: Metrics, rt: Runtime) -> Self {
+    pub(crate) fn new(
+        announcer: Announcer,
+        replica: Arc<Replica>,
+        metrics: Metrics,
+        rt: Runtime,
+    ) -> Self {
         Controls {
+            announcer,
             replica,
             metrics,
             rt,
@@ -106,6 +114,7 @@ impl ControlsService for Controls {
         let request = request.into_inner();
         let wait = wait(&request)?;
         let probe = Probe::new(&caller.org_id, &request.probe_id);
+        let needs = permission(&request.control);
         let call = pb::ControlCall {
             sequence: 0,
             node_id: request.node_id,
@@ -119,6 +128,8 @@ impl ControlsService for Controls {
         if !result.error.is_empty() {
             return Err(Status::failed_precondition(result.error));
         }
+        let announced = self.announcer.announce(&caller, needs, &result);
+        announced.await?;
         Ok(Response::new(pb::InvokeResponse {
             result: Some(result),
         }))

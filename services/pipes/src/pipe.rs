@@ -1,39 +1,44 @@
-//! One pipe.
+//! One pipe, at the replica that holds it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use proto::pipes::v1::End;
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, timeout};
+use proto::pipes::v1::{CloseReason, End};
+use proto::tenant::v1::Permission;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::IN_FLIGHT;
+use crate::Limits;
+use crate::input::Input;
 use crate::output::Output;
 
-/// The most that a single message may carry.
-pub(crate) const MESSAGE_BYTES: usize = 64 << 10;
-/// Pieces that may wait for the probe's end; their bytes are bounded by the piece size.
-const PIECE_BYTES: usize = 4 << 10;
-const PIECES: usize = IN_FLIGHT / PIECE_BYTES;
-/// How long a numbered write waits for those before it.
-const GAP: Duration = Duration::from_secs(5);
-/// Browsers that have written; more means somebody makes them up.
-const WRITERS: usize = 64;
+/// Where the output of a pipe begins whose holder was lost, with all that was known of it: further on by as much as no pipe
+/// carries, so that nobody takes it for what was there before.
+const LOST: u64 = 1 << 40;
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
+    /// What users need to attach.
+    pub(crate) permission: Permission,
+    /// How many replicas held it before.
+    pub(crate) moves: u32,
     pub(crate) output: Arc<Output>,
-    /// Cancelled when the pipe is closed.
-    pub(crate) closed: CancellationToken,
-    input: mpsc::Sender<Bytes>,
-    /// The probe's end takes it out while it is attached.
-    pending: tokio::sync::Mutex<mpsc::Receiver<Bytes>>,
+    pub(crate) input: Input,
+    ended: watch::Sender<Option<Ended>>,
     ends: Mutex<Ends>,
-    writers: Mutex<HashMap<String, Arc<tokio::sync::Mutex<u64>>>>,
-    written: Notify,
+    /// When it was announced, as far as this replica's clock goes.
+    announced: Instant,
+}
+
+/// Why a pipe is no longer served here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was closed.
+    Closed(CloseReason),
+    /// Another replica may hold it.
+    Moved,
 }
 
 #[derive(Debug)]
@@ -42,23 +47,16 @@ struct Ends {
     probe: EndState,
     /// Cancelled when a newer probe's end takes over.
     probe_attachment: CancellationToken,
+    /// Of each link of a user's end that is attached, the same.
+    links: HashMap<String, CancellationToken>,
+    /// When a byte last passed.
+    used: Instant,
 }
 
 #[derive(Debug)]
 struct EndState {
     connections: u32,
     last_used: Instant,
-}
-
-/// Why bytes could not be written.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum WriteError {
-    #[error("the pipe was closed")]
-    Closed,
-    #[error("an earlier write of this writer is missing")]
-    Gap,
-    #[error("too many writers on one pipe")]
-    Writers,
 }
 
 /// Holds one end as connected.
@@ -69,29 +67,37 @@ pub(crate) struct Connected {
 }
 
 impl Pipe {
-    pub(crate) fn new() -> Self {
-        let (input, pending) = mpsc::channel(PIECES);
+    /// A pipe that was announced so long ago.
+    pub(crate) fn new(permission: Permission, moves: u32, age: Duration) -> Self {
+        let now = Instant::now();
         let unused = || EndState {
             connections: 0,
-            last_used: Instant::now(),
+            last_used: now,
         };
         Pipe {
+            permission,
+            moves,
             output: Arc::default(),
-            closed: CancellationToken::new(),
-            input,
-            pending: tokio::sync::Mutex::new(pending),
+            input: Input::default(),
+            ended: watch::Sender::new(None),
             ends: Mutex::new(Ends {
                 user: unused(),
                 probe: unused(),
                 probe_attachment: CancellationToken::new(),
+                links: HashMap::new(),
+                used: now,
             }),
-            writers: Mutex::default(),
-            written: Notify::new(),
+            announced: now.checked_sub(age).unwrap_or(now),
         }
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the output begins if nobody knows more.
+    pub(crate) fn base(&self) -> u64 {
+        u64::from(self.moves).saturating_mul(LOST)
     }
 
     /// Marks an end as connected until the guard is dropped.
@@ -109,66 +115,27 @@ impl Pipe {
         (ends.user.connections, ends.probe.connections)
     }
 
-    /// Whether an end has had no connection for this long.
-    pub(crate) fn is_abandoned(&self, grace: Duration) -> bool {
+    /// A byte passes.
+    pub(crate) fn touch(&self) {
+        self.ends().used = Instant::now();
+    }
+
+    /// Why it is to be closed now, if it is.
+    pub(crate) fn due(&self, limits: &Limits) -> Option<CloseReason> {
         let ends = self.ends();
-        let missing = |e: &EndState| e.connections == 0 && e.last_used.elapsed() >= grace;
-        missing(&ends.user) || missing(&ends.probe)
-    }
-
-    /// Bytes for the probe's end; waits while too many are under way.
-    pub(crate) async fn write(&self, mut data: Bytes) -> Result<(), WriteError> {
-        while !data.is_empty() {
-            let piece = data.split_to(data.len().min(PIECE_BYTES));
-            tokio::select! {
-                () = self.closed.cancelled() => return Err(WriteError::Closed),
-                sent = self.input.send(piece) => sent.map_err(|_| WriteError::Closed)?,
-            }
+        let missing = |e: &EndState| e.connections == 0 && e.last_used.elapsed() >= limits.grace;
+        // Once the process has ended, only readers are waited for.
+        let probe_missing = missing(&ends.probe) && !self.output.is_ended();
+        if missing(&ends.user) || probe_missing {
+            return Some(CloseReason::Abandoned);
         }
-        Ok(())
-    }
-
-    /// As [`Pipe::write`], once for each number of a writer and in their order.
-    pub(crate) async fn write_numbered(
-        &self,
-        writer: &str,
-        sequence: u64,
-        data: Bytes,
-    ) -> Result<(), WriteError> {
-        let last = self.writer(writer)?;
-        let turn = async {
-            loop {
-                let written = self.written.notified();
-                let last = last.lock().await;
-                if sequence <= *last + 1 {
-                    return last;
-                }
-                drop(last);
-                written.await;
-            }
-        };
-        let mut last = timeout(GAP, turn).await.map_err(|_| WriteError::Gap)?;
-        if sequence <= *last {
-            return Ok(());
+        if ends.used.elapsed() >= limits.idle {
+            return Some(CloseReason::Idle);
         }
-        // Before the bytes, so that a call which is given up midway and repeated does not repeat its beginning.
-        *last = sequence;
-        let result = self.write(data).await;
-        drop(last);
-        self.written.notify_waiters();
-        result
+        (self.announced.elapsed() >= limits.age).then_some(CloseReason::Expired)
     }
 
-    /// The last number of a writer; locked while one of its writes is applied.
-    fn writer(&self, id: &str) -> Result<Arc<tokio::sync::Mutex<u64>>, WriteError> {
-        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        if writers.len() >= WRITERS && !writers.contains_key(id) {
-            return Err(WriteError::Writers);
-        }
-        Ok(Arc::clone(writers.entry(id.to_owned()).or_default()))
-    }
-
-    /// Makes this the probe's end; an older one ends. Read with [`Pipe::next_input`] until the token is cancelled.
+    /// Makes this the probe's end; an older one ends. The token is cancelled when a newer one takes over.
     pub(crate) fn take_probe_end(&self) -> CancellationToken {
         let mut ends = self.ends();
         ends.probe_attachment.cancel();
@@ -176,9 +143,35 @@ impl Pipe {
         ends.probe_attachment.clone()
     }
 
-    /// The next bytes for the probe's end.
-    pub(crate) async fn next_input(&self) -> Option<Bytes> {
-        self.pending.lock().await.recv().await
+    /// Makes this the attachment of a user's link; an older one, whose stream may hang, ends.
+    pub(crate) fn take_link(&self, link: &str) -> CancellationToken {
+        let mut ends = self.ends();
+        ends.links.retain(|_, token| !token.is_cancelled());
+        let token = CancellationToken::new();
+        if let Some(older) = ends.links.insert(link.to_owned(), token.clone()) {
+            older.cancel();
+        }
+        token
+    }
+
+    /// No end of it is served any longer. The first reason stands.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.ended.send_if_modified(|now| {
+            let first = now.is_none();
+            now.get_or_insert(ended);
+            first
+        });
+    }
+
+    /// Waits until it is no longer served.
+    pub(crate) async fn ended(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        let reason = ended.wait_for(Option::is_some).await;
+        // The sender is in `self`.
+        reason
+            .ok()
+            .and_then(|reason| *reason)
+            .unwrap_or(Ended::Moved)
     }
 }
 
@@ -204,45 +197,55 @@ impl Drop for Connected {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn numbered_writes_are_applied_once_and_in_order() {
-        let pipe = Arc::new(Pipe::new());
-        let early = {
-            let pipe = Arc::clone(&pipe);
-            tokio::spawn(async move { pipe.write_numbered("w", 2, Bytes::from("b")).await })
-        };
-        tokio::task::yield_now().await;
-        pipe.write_numbered("w", 1, Bytes::from("a"))
-            .await
-            .expect("written");
-        early.await.expect("ran").expect("written");
-        pipe.write_numbered("w", 2, Bytes::from("b"))
-            .await
-            .expect("ignored");
-        pipe.write_numbered("w", 3, Bytes::from("c"))
-            .await
-            .expect("written");
-        let mut got = Vec::new();
-        for _ in 0..3 {
-            got.extend(pipe.next_input().await.expect("input"));
-        }
-        assert_eq!(got, b"abc");
-        assert_eq!(
-            pipe.write_numbered("w", 5, Bytes::from("e")).await,
-            Err(WriteError::Gap)
-        );
+    const LIMITS: Limits = Limits {
+        grace: Duration::from_secs(60),
+        remember: Duration::from_secs(600),
+        idle: Duration::from_secs(3600),
+        age: Duration::from_secs(7200),
+    };
+
+    fn pipe() -> Arc<Pipe> {
+        Arc::new(Pipe::new(Permission::Exec, 0, Duration::ZERO))
+    }
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn pipe_is_abandoned_when_one_end_stays_away() {
-        let pipe = Arc::new(Pipe::new());
+        let pipe = pipe();
         let _user = pipe.connect(End::User);
         let probe = pipe.connect(End::Probe);
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(!pipe.is_abandoned(Duration::from_secs(60)));
+        pass(61).await;
+        assert_eq!(pipe.due(&LIMITS), None);
         drop(probe);
-        assert!(!pipe.is_abandoned(Duration::from_secs(60)));
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(pipe.is_abandoned(Duration::from_secs(60)));
+        assert_eq!(pipe.due(&LIMITS), None);
+        pass(61).await;
+        assert_eq!(pipe.due(&LIMITS), Some(CloseReason::Abandoned));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_and_old_pipes_are_closed() {
+        let pipe = pipe();
+        let _ends = (pipe.connect(End::User), pipe.connect(End::Probe));
+        pass(3599).await;
+        pipe.touch();
+        pass(3599).await;
+        assert_eq!(pipe.due(&LIMITS), None);
+        pass(1).await;
+        assert_eq!(pipe.due(&LIMITS), Some(CloseReason::Idle));
+        pipe.touch();
+        assert_eq!(pipe.due(&LIMITS), None);
+        pass(1).await;
+        assert_eq!(pipe.due(&LIMITS), Some(CloseReason::Expired));
+    }
+
+    #[tokio::test]
+    async fn first_reason_stands() {
+        let pipe = pipe();
+        pipe.end(Ended::Closed(CloseReason::Closed));
+        pipe.end(Ended::Moved);
+        assert_eq!(pipe.ended().await, Ended::Closed(CloseReason::Closed));
     }
 }

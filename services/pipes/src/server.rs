@@ -1,149 +1,302 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use client::Caller;
-use prometheus::IntGauge;
+use futures_util::{StreamExt, future, stream};
 use proto::pipes::v1 as pb;
 use proto::pipes::v1::attach_request::Message;
+use proto::pipes::v1::bridge_request::Call;
+use proto::pipes::v1::bridge_response::Answer;
 use proto::pipes::v1::pipes_service_server::PipesService;
 use proto::tenant::v1::Permission;
-use runtime::Runtime;
-use tokio::sync::mpsc;
+use stores::PipeKey;
+use tokio::sync::Mutex;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::pipe::{MESSAGE_BYTES, Pipe, WriteError};
-use crate::registry::{PipeError, Registry};
+use crate::attach::{Attachment, MESSAGE_BYTES, attach};
+use crate::bridge::{Asked, Bridges, only};
+use crate::calls;
+use crate::error::PipeError;
+use crate::pipe::Pipe;
+use crate::places::{Found, Looked, Places, Route};
 
-/// How often abandoned pipes are looked for.
-const COLLECT: Duration = Duration::from_secs(30);
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// The service.
+/// Holders that are asked for one call before it is given up: each is gone, or says that it is another one.
+const HOPS: usize = 4;
+
+/// The service for everybody: finds out who holds a pipe.
 #[derive(Debug)]
 pub struct Pipes {
-    registry: Registry,
+    places: Places,
+    bridges: Bridges,
 }
 
-impl Pipes {
-    pub(crate) fn new(rt: &Runtime) -> Result<Self, prometheus::Error> {
-        let open = IntGauge::new("weft_pipes_open_pipes", "Open pipes.")?;
-        rt.registry.register(Box::new(open.clone()))?;
-        let registry = Registry::default();
-        let collected = registry.clone();
-        rt.spawn("collect pipes", async move {
-            let mut tick = tokio::time::interval(COLLECT);
-            loop {
-                tick.tick().await;
-                collected.collect();
-                open.set(i64::try_from(collected.len()).unwrap_or(i64::MAX));
-            }
-        });
-        Ok(Pipes { registry })
-    }
+/// A permission that a caller may need.
+const OF_USERS: [Permission; 4] = [
+    Permission::Exec,
+    Permission::HostExec,
+    Permission::Logs,
+    Permission::Control,
+];
+
+fn known<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or_else(|| Status::unauthenticated("the call carries no valid assertion"))
 }
 
-impl From<PipeError> for Status {
-    fn from(error: PipeError) -> Self {
-        let text = error.to_string();
-        match error {
-            PipeError::Closed | PipeError::Unknown => Status::not_found(text),
-            PipeError::BadId => Status::invalid_argument(text),
-            PipeError::TooMany => Status::resource_exhausted(text),
-        }
-    }
-}
-
-impl From<WriteError> for Status {
-    fn from(error: WriteError) -> Self {
-        let text = error.to_string();
-        match error {
-            WriteError::Closed => Status::not_found(text),
-            WriteError::Gap => Status::aborted(text),
-            WriteError::Writers => Status::resource_exhausted(text),
-        }
-    }
-}
-
-/// Terminals and logs need one of three permissions; which of them the pipe is for, only the control knew.
-fn user<T>(request: &Request<T>) -> Result<Caller, Status> {
-    Caller::of(request, Permission::Exec)
-        .or_else(|_| Caller::of(request, Permission::HostExec))
-        .or_else(|_| Caller::of(request, Permission::Logs))
-}
-
-fn check_size(data: &Bytes) -> Result<(), Status> {
+pub(crate) fn check_size(data: &Bytes) -> Result<(), Status> {
     if data.len() <= MESSAGE_BYTES {
         return Ok(());
     }
     Err(Status::invalid_argument("more than 64 KiB in one message"))
 }
 
-type AttachResult = Result<pb::AttachResponse, Status>;
+/// The hello that must come first, if it is well-formed.
+pub(crate) fn check_hello(first: Option<pb::AttachRequest>) -> Result<pb::AttachHello, Status> {
+    let Some(Message::Hello(hello)) = first.and_then(|m| m.message) else {
+        return Err(Status::invalid_argument("the first message must be hello"));
+    };
+    if hello.end() == pb::End::Unspecified {
+        return Err(Status::invalid_argument("hello must name an end"));
+    }
+    if hello.link_id.len() > 64 {
+        return Err(Status::invalid_argument(
+            "the link's id is longer than 64 bytes",
+        ));
+    }
+    Ok(hello)
+}
+
+/// What an end needs, of a pipe that was announced with this permission.
+pub(crate) fn needed(end: pb::End, announced: Permission) -> Permission {
+    match end {
+        pb::End::Probe => Permission::Report,
+        pb::End::User | pb::End::Unspecified => announced,
+    }
+}
+
+/// Where a call goes.
+enum Way {
+    Here(Arc<Pipe>),
+    There(Streaming<pb::BridgeResponse>),
+}
+
+impl Pipes {
+    pub(crate) fn new(places: Places) -> Self {
+        Pipes {
+            bridges: Bridges::new(places.clone()),
+            places,
+        }
+    }
+
+    /// The pipe if it is held here, or the answers of whoever holds it to what `calls` makes. `end` says what the caller
+    /// needs.
+    async fn way<C>(
+        &self,
+        key: &PipeKey,
+        caller: &Caller,
+        end: pb::End,
+        calls: impl Fn() -> C,
+    ) -> Result<Way, Status>
+    where
+        C: Stream<Item = Call> + Send + 'static,
+    {
+        // Only probes are faster than the announcement.
+        let mut found = match end {
+            pb::End::Probe => self.places.announced(key).await?,
+            pb::End::User | pb::End::Unspecified => self.places.find(key, None).await?,
+        };
+        for _ in 0..HOPS {
+            let route = match found {
+                Found::Here(pipe) => {
+                    caller.require(needed(end, pipe.permission))?;
+                    return Ok(Way::Here(pipe));
+                }
+                Found::There(route) => route,
+            };
+            if let Asked::Answer(answers) = self.ask(key, &route, (caller, end), &calls).await? {
+                return Ok(Way::There(answers));
+            }
+            found = self.places.find(key, Some(&route.replica)).await?;
+        }
+        Err(PipeError::Contended.into())
+    }
+
+    async fn ask<C>(
+        &self,
+        key: &PipeKey,
+        route: &Route,
+        (caller, end): (&Caller, pb::End),
+        calls: impl Fn() -> C,
+    ) -> Result<Asked<Streaming<pb::BridgeResponse>>, Status>
+    where
+        C: Stream<Item = Call> + Send + 'static,
+    {
+        let permission = needed(end, route.permission);
+        caller.require(permission)?;
+        self.bridges
+            .ask(key, route, (caller, permission), calls())
+            .await
+    }
+
+    /// Makes a call of whoever holds the pipe, if anybody does.
+    async fn reach(
+        &self,
+        key: &PipeKey,
+        (caller, end): (&Caller, pb::End),
+        call: Call,
+    ) -> Result<Reached, Status> {
+        let mut not = None;
+        for _ in 0..HOPS {
+            let route = match self.places.look(key, not.as_deref()).await? {
+                Looked::Here(pipe) => {
+                    caller.require(needed(end, pipe.permission))?;
+                    return Ok(Reached::Here(pipe));
+                }
+                Looked::Unheld(permission) => {
+                    caller.require(needed(end, permission))?;
+                    return Ok(Reached::Unheld);
+                }
+                Looked::Unknown => return Ok(Reached::Unknown),
+                Looked::Closed => return Ok(Reached::Closed),
+                Looked::There(route) => route,
+            };
+            let calls = || stream::iter([call.clone()]);
+            match self.ask(key, &route, (caller, end), calls).await? {
+                Asked::Answer(answers) => return Ok(Reached::Answer(only(answers).await?)),
+                Asked::Elsewhere => not = Some(route.replica),
+            }
+        }
+        Err(PipeError::Contended.into())
+    }
+}
+
+/// What came of looking for a pipe.
+enum Reached {
+    Here(Arc<Pipe>),
+    Answer(Answer),
+    Unheld,
+    Closed,
+    Unknown,
+}
+
+fn unexpected() -> Status {
+    Status::internal("another replica gave an answer of the wrong kind")
+}
+
+/// Answers of one kind; what else comes is the end.
+fn of_kind<T: Send + 'static>(
+    answers: Streaming<pb::BridgeResponse>,
+    kind: fn(Answer) -> Option<T>,
+) -> Answers<T> {
+    let answers = answers.map(move |answer| {
+        let answer = answer?.answer.and_then(kind);
+        answer.ok_or_else(unexpected)
+    });
+    Box::pin(answers)
+}
 
 #[tonic::async_trait]
 impl PipesService for Pipes {
-    type AttachStream = Pin<Box<dyn Stream<Item = AttachResult> + Send>>;
+    async fn announce(
+        &self,
+        request: Request<pb::AnnounceRequest>,
+    ) -> Result<Response<pb::AnnounceResponse>, Status> {
+        let permission = request.get_ref().permission();
+        if !OF_USERS.contains(&permission) {
+            return Err(Status::invalid_argument(
+                "pipes are not for this permission",
+            ));
+        }
+        let caller = Caller::of(&request, permission)?;
+        let key = Places::key(&caller.org_id, &request.get_ref().pipe_id)?;
+        self.places.announce(&key, permission).await?;
+        Ok(Response::new(pb::AnnounceResponse {}))
+    }
+
+    type AttachStream = Answers<pb::AttachResponse>;
 
     async fn attach(
         &self,
         request: Request<Streaming<pb::AttachRequest>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
-        let as_probe = Caller::of(&request, Permission::Report);
-        let as_user = user(&request);
+        let caller = known(&request)?;
         let mut incoming = request.into_inner();
-        let Some(Message::Hello(hello)) = incoming.message().await?.and_then(|m| m.message) else {
-            return Err(Status::invalid_argument("the first message must be hello"));
+        let hello = check_hello(incoming.message().await?)?;
+        let end = hello.end();
+        if end == pb::End::Probe {
+            // Before anybody looks for the pipe.
+            caller.require(Permission::Report)?;
+        }
+        let key = Places::key(&caller.org_id, &hello.pipe_id)?;
+        // Whoever carries the call takes what follows the hello; nobody has before an answer came.
+        let rest = Arc::new(Mutex::new(incoming));
+        let calls = || {
+            let hello = pb::AttachRequest {
+                message: Some(Message::Hello(hello.clone())),
+                received: 0,
+            };
+            let rest = calls::rest_of(Arc::clone(&rest));
+            stream::once(future::ready(hello))
+                .chain(rest)
+                .map(Call::Attach)
         };
-        let caller = match hello.end() {
-            pb::End::Probe => as_probe?,
-            pb::End::User => as_user?,
-            pb::End::Unspecified => {
-                return Err(Status::invalid_argument("hello must name an end"));
+        let answers: Self::AttachStream = match self.way(&key, &caller, end, calls).await? {
+            Way::Here(pipe) => {
+                let incoming = Box::pin(calls::rest_of(rest));
+                let attached = attach(pipe, Attachment { hello, incoming })?;
+                Box::pin(ReceiverStream::new(attached))
             }
+            Way::There(answers) => of_kind(answers, |answer| match answer {
+                Answer::Attach(answer) => Some(answer),
+                _ => None,
+            }),
         };
-        let pipe = self.registry.open(&caller.org_id, &hello.pipe_id)?;
-        let (sender, receiver) = mpsc::channel(1);
-        // Says that the attachment stands, before any byte does.
-        let _ = sender.send(Ok(pb::AttachResponse::default())).await;
-        match hello.end() {
-            pb::End::Probe => tokio::spawn(probe_end(pipe, incoming, sender)),
-            pb::End::User | pb::End::Unspecified => tokio::spawn(user_end(pipe, incoming, sender)),
-        };
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(answers))
     }
 
-    type ReadStream = Pin<Box<dyn Stream<Item = Result<pb::ReadResponse, Status>> + Send>>;
+    type ReadStream = Answers<pb::ReadResponse>;
 
     async fn read(
         &self,
         request: Request<pb::ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
-        let caller = user(&request)?;
-        let request = request.into_inner();
-        let pipe = self.registry.open(&caller.org_id, &request.pipe_id)?;
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(read(pipe, request.from_offset, sender));
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let caller = known(&request)?;
+        let read = request.into_inner();
+        let key = Places::key(&caller.org_id, &read.pipe_id)?;
+        let calls = || stream::iter([Call::Read(read.clone())]);
+        let answers = match self.way(&key, &caller, pb::End::User, calls).await? {
+            Way::Here(pipe) => calls::read(pipe, read.from_offset),
+            Way::There(answers) => of_kind(answers, |answer| match answer {
+                Answer::Read(answer) => Some(answer),
+                _ => None,
+            }),
+        };
+        Ok(Response::new(answers))
     }
 
     async fn write(
         &self,
         request: Request<pb::WriteRequest>,
     ) -> Result<Response<pb::WriteResponse>, Status> {
-        let caller = user(&request)?;
-        let request = request.into_inner();
-        check_size(&request.data)?;
-        if request.writer_id.is_empty() || request.writer_id.len() > 64 {
+        let caller = known(&request)?;
+        let write = request.into_inner();
+        check_size(&write.data)?;
+        if write.writer_id.is_empty() || write.writer_id.len() > 64 {
             return Err(Status::invalid_argument(
                 "the writer id must have 1 to 64 bytes",
             ));
         }
-        let pipe = self.registry.find(&caller.org_id, &request.pipe_id)?;
-        pipe.write_numbered(&request.writer_id, request.sequence, request.data)
-            .await?;
+        let key = Places::key(&caller.org_id, &write.pipe_id)?;
+        let calls = || stream::iter([Call::Write(write.clone())]);
+        match self.way(&key, &caller, pb::End::User, calls).await? {
+            Way::Here(pipe) => calls::write(&pipe, write).await?,
+            Way::There(answers) => drop(only(answers).await?),
+        }
         Ok(Response::new(pb::WriteResponse {}))
     }
 
@@ -151,14 +304,17 @@ impl PipesService for Pipes {
         &self,
         request: Request<pb::GetPipeRequest>,
     ) -> Result<Response<pb::GetPipeResponse>, Status> {
-        let caller = user(&request)?;
-        let pipe = self
-            .registry
-            .find(&caller.org_id, &request.get_ref().pipe_id)?;
-        let (user_connections, probe_connections) = pipe.connections();
-        Ok(Response::new(pb::GetPipeResponse {
-            user_connections,
-            probe_connections,
+        let caller = known(&request)?;
+        let get = request.into_inner();
+        let key = Places::key(&caller.org_id, &get.pipe_id)?;
+        let reached = self.reach(&key, (&caller, pb::End::User), Call::GetPipe(get));
+        Ok(Response::new(match reached.await? {
+            Reached::Here(pipe) => calls::get(&pipe),
+            Reached::Answer(Answer::GetPipe(answer)) => answer,
+            Reached::Answer(_) => return Err(unexpected()),
+            Reached::Unheld => pb::GetPipeResponse::default(),
+            Reached::Closed => return Err(PipeError::Closed.into()),
+            Reached::Unknown => return Err(PipeError::Unknown.into()),
         }))
     }
 
@@ -166,102 +322,20 @@ impl PipesService for Pipes {
         &self,
         request: Request<pb::ClosePipeRequest>,
     ) -> Result<Response<pb::ClosePipeResponse>, Status> {
-        let caller = user(&request).or_else(|_| Caller::of(&request, Permission::Report))?;
-        self.registry
-            .close(&caller.org_id, &request.get_ref().pipe_id)?;
+        let caller = known(&request)?;
+        let close = request.into_inner();
+        let (key, end) = (Places::key(&caller.org_id, &close.pipe_id)?, close.end());
+        if end == pb::End::Probe {
+            caller.require(Permission::Report)?;
+        }
+        let reached = self.reach(&key, (&caller, end), Call::ClosePipe(close));
+        match reached.await? {
+            Reached::Here(pipe) => self.places.close_held(key, pipe, end).await,
+            Reached::Unheld => self.places.close_unheld(&key, end).await?,
+            // Its probe may be faster than the announcement.
+            Reached::Unknown if end == pb::End::Probe => self.places.close_early(&key).await?,
+            Reached::Unknown | Reached::Closed | Reached::Answer(_) => {}
+        }
         Ok(Response::new(pb::ClosePipeResponse {}))
-    }
-}
-
-/// The bytes of the next message; none when the sender is done or breaks the rules.
-async fn next_data(incoming: &mut Streaming<pb::AttachRequest>) -> Option<Bytes> {
-    match incoming.message().await {
-        Ok(Some(pb::AttachRequest {
-            message: Some(Message::Data(data)),
-        })) if data.len() <= MESSAGE_BYTES => Some(data),
-        _ => None,
-    }
-}
-
-/// Process output into the pipe, key strokes out of it, until either side or the pipe ends.
-async fn probe_end(
-    pipe: Arc<Pipe>,
-    mut incoming: Streaming<pb::AttachRequest>,
-    sender: mpsc::Sender<AttachResult>,
-) {
-    let _connected = pipe.connect(pb::End::Probe);
-    let replaced = pipe.take_probe_end();
-    let output = async {
-        while let Some(data) = next_data(&mut incoming).await {
-            pipe.output.write(&data).await;
-        }
-    };
-    let input = async {
-        // The permit comes first: bytes are only taken when they can be handed on.
-        while let Ok(permit) = sender.reserve().await {
-            let Some(data) = pipe.next_input().await else {
-                return;
-            };
-            permit.send(Ok(pb::AttachResponse { data }));
-        }
-    };
-    tokio::select! {
-        () = output => {}
-        () = input => {}
-        () = replaced.cancelled() => {}
-        () = sender.closed() => {}
-        () = pipe.closed.cancelled() => {}
-    }
-}
-
-/// Key strokes into the pipe, process output out of it, until either side or the pipe ends.
-async fn user_end(
-    pipe: Arc<Pipe>,
-    mut incoming: Streaming<pb::AttachRequest>,
-    sender: mpsc::Sender<AttachResult>,
-) {
-    let _connected = pipe.connect(pb::End::User);
-    let input = async {
-        while let Some(data) = next_data(&mut incoming).await {
-            if pipe.write(data).await.is_err() {
-                return;
-            }
-        }
-    };
-    let mut reader = pipe.output.reader(0);
-    let output = async {
-        while let Ok(permit) = sender.reserve().await {
-            let (_, data) = reader.read().await;
-            permit.send(Ok(pb::AttachResponse { data }));
-        }
-    };
-    tokio::select! {
-        () = input => {}
-        () = output => {}
-        () = sender.closed() => {}
-        () = pipe.closed.cancelled() => {}
-    }
-}
-
-async fn read(pipe: Arc<Pipe>, from: u64, sender: mpsc::Sender<Result<pb::ReadResponse, Status>>) {
-    let _connected = pipe.connect(pb::End::User);
-    let mut reader = pipe.output.reader(from);
-    let opening = pb::ReadResponse {
-        data: Bytes::new(),
-        offset: reader.offset(),
-    };
-    if sender.send(Ok(opening)).await.is_err() {
-        return;
-    }
-    let output = async {
-        while let Ok(permit) = sender.reserve().await {
-            let (offset, data) = reader.read().await;
-            permit.send(Ok(pb::ReadResponse { data, offset }));
-        }
-    };
-    tokio::select! {
-        () = output => {}
-        () = sender.closed() => {}
-        () = pipe.closed.cancelled() => {}
     }
 }

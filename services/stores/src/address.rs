@@ -83,9 +83,13 @@ impl<'a> Address<'a> {
 
     /// `host:port`, if the URL says nothing else.
     pub(crate) fn server(&self, default_port: u16) -> Option<String> {
-        let host = self.host().filter(|_| matches!(self.path(), "" | "/"))?;
+        matches!(self.path(), "" | "/").then(|| self.host_and_port(default_port))?
+    }
+
+    /// `host:port`, whatever else the URL says.
+    pub(crate) fn host_and_port(&self, default_port: u16) -> Option<String> {
         let port = self.url.port().unwrap_or(default_port);
-        Some(format!("{host}:{port}"))
+        Some(format!("{}:{port}", self.host()?))
     }
 
     pub(crate) fn path(&self) -> &str {

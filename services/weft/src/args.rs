@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::login::{self, LoginArgs};
 use crate::port::PortArgs;
-use crate::stores::{ControlsArgs, KeepArgs, StoreArgs, UsersStoreArgs};
+use crate::stores::{ControlsArgs, KeepArgs, PipesArgs, StoreArgs, UsersStoreArgs};
 
 /// See what runs on your hosts and what talks to what.
 ///
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Run controls: the way to probes
     Controls(Box<Controls>),
     /// Run pipes: byte streams between users and hosts
-    Pipes(Service),
+    Pipes(Box<Pipes>),
     /// Manage organisations, members and tokens
     Admin(Box<cli::admin::Admin>),
     /// Bring the schema of the users' store up to date, which `weft up` and `weft users` also do when they start
@@ -103,6 +103,9 @@ pub(crate) struct Up {
 
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) pipes: PipesArgs,
 
     /// Do not report this machine
     #[arg(long, env = "WEFT_NO_PROBE")]
@@ -211,6 +214,11 @@ pub(crate) struct Controls {
 
     #[command(flatten)]
     pub(crate) controls: ControlsArgs,
+
+    /// A replica of pipes, as http://host:port (may be repeated): it is told of the terminals that controls open, without
+    /// which nobody can attach to them
+    #[arg(long, env = "WEFT_PIPES", value_delimiter = ',')]
+    pub(crate) pipes: Vec<Uri>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -276,6 +284,15 @@ pub(crate) struct Query {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Pipes {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    #[command(flatten)]
+    pub(crate) pipes: PipesArgs,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Authfe {
     #[command(flatten)]
     pub(crate) edge: Edge,
@@ -300,9 +317,9 @@ pub(crate) struct Authfe {
     #[arg(long, env = "WEFT_CONTROLS", value_delimiter = ',', required = true)]
     pub(crate) controls: Vec<Uri>,
 
-    /// The pipes service, as http://host:port
-    #[arg(long, env = "WEFT_PIPES")]
-    pub(crate) pipes: Uri,
+    /// A replica of the pipes service, as http://host:port (may be repeated)
+    #[arg(long, env = "WEFT_PIPES", value_delimiter = ',', required = true)]
+    pub(crate) pipes: Vec<Uri>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -62,7 +62,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Command::Collection(service) => service::collection(*service).await,
             Command::Query(query) => service::query(*query).await,
             Command::Controls(controls) => service::controls(*controls).await,
-            Command::Pipes(service) => service::pipes(service).await,
+            Command::Pipes(pipes) => service::pipes(*pipes).await,
             Command::Authfe(edge) => service::authfe(*edge).await,
             Command::Probe(probe) => probe::run(probe).await,
             Command::Admin(admin) => cli::admin::run(*admin).await,

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use client::{Channel, Key};
 use runtime::{Listening, Mesh, Runtime, admin};
+use tokio::net::TcpListener;
 
-use crate::args::{Authfe, Collection, Controls, Migrate, Query, Service, Users};
+use crate::args::{Authfe, Collection, Controls, Migrate, Pipes, Query, Service, Users};
 use crate::{signals, up};
 
 pub(crate) async fn users(args: Users) -> anyhow::Result<()> {
@@ -57,14 +58,20 @@ pub(crate) async fn query(args: Query) -> anyhow::Result<()> {
 
 pub(crate) async fn controls(args: Controls) -> anyhow::Result<()> {
     let rt = start(&args.service)?;
-    let mesh = Mesh::new().with(args.controls.start(&rt).await?);
+    let pipes = (!args.pipes.is_empty()).then(|| Channel::connect_any(args.pipes));
+    let mesh = Mesh::new().with(args.controls.start(pipes, &rt).await?);
     serve("controls", args.service.listen, mesh, &rt).await
 }
 
-pub(crate) async fn pipes(args: Service) -> anyhow::Result<()> {
-    let rt = start(&args)?;
-    let mesh = Mesh::new().with(pipes::start(&rt)?);
-    serve("pipes", args.listen, mesh, &rt).await
+pub(crate) async fn pipes(args: Pipes) -> anyhow::Result<()> {
+    let rt = start(&args.service)?;
+    // Others are told where this replica is before it serves.
+    let listener = up::bind(args.service.listen, "--listen").await?;
+    let config = args.pipes.config(listener.local_addr()?)?;
+    let ends = args.pipes.open(&rt).await?;
+    let (pipes, bridge) = pipes::start(config, ends, &rt)?;
+    let mesh = Mesh::new().with(pipes).with(bridge);
+    serve_on("pipes", listener, mesh, &rt).await
 }
 
 pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
@@ -78,7 +85,7 @@ pub(crate) async fn authfe(args: Authfe) -> anyhow::Result<()> {
         collection: Channel::connect_any(args.collection),
         query: Channel::connect_any(args.query),
         controls: Channel::connect_any(args.controls),
-        pipes: Channel::connect(args.pipes),
+        pipes: Channel::connect_wide(args.pipes),
         open: runtime::open(&rt).await,
     };
     let edge = up::edge(&args.edge, peers, &rt)?;
@@ -104,6 +111,15 @@ async fn serve(
     rt: &Runtime,
 ) -> anyhow::Result<()> {
     let listener = up::bind(address, "--listen").await?;
+    serve_on(name, listener, mesh, rt).await
+}
+
+async fn serve_on(
+    name: &'static str,
+    listener: TcpListener,
+    mesh: Mesh,
+    rt: &Runtime,
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let router = mesh.into_router(rt).await.merge(admin::router(rt));
     up::listen(listener, router, Listening::new("private"), rt);

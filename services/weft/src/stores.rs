@@ -1,16 +1,19 @@
 //! Which stores reports are in, from the command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
+use client::Channel;
 use collection::{LogConfig, Retention, Sync};
+use http::Uri;
 use proto::controls::v1::controls_service_server::ControlsServiceServer;
 use runtime::Runtime;
 use stores::archive::Archive;
-use stores::{Index, Objects, Queues, Shortcuts};
+use stores::{Ends, Index, Objects, Queues, Shortcuts};
 use url::Url;
 
 /// Stores that collection and query share.
@@ -68,9 +71,10 @@ fn heartbeat(text: &str) -> Result<Duration, String> {
 }
 
 impl ControlsArgs {
-    /// Starts controls with these queues.
+    /// Starts controls with these queues, and a way to pipes.
     pub(crate) async fn start(
         &self,
+        pipes: Option<Channel>,
         rt: &Runtime,
     ) -> anyhow::Result<ControlsServiceServer<controls::Controls>> {
         let queues = Queues::open(&self.controls_queues, rt).await;
@@ -80,6 +84,7 @@ impl ControlsArgs {
         Ok(controls::start(
             config,
             queues.context("--controls-queues")?,
+            pipes,
             rt,
         )?)
     }
@@ -182,6 +187,79 @@ fn retention_of(text: &str) -> Result<(String, Duration), String> {
     let (org, time) = text.split_once('=').ok_or("expected ORG=TIME")?;
     let time = humantime::parse_duration(time).map_err(|e| e.to_string())?;
     Ok((org.to_owned(), time))
+}
+
+/// Where pipes are, and when they are closed.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Pipes")]
+pub(crate) struct PipesArgs {
+    /// Where replicas of pipes find each other, and who holds which pipe: memory: (within one process) or
+    /// consul://host:8500/prefix?credentials=/file&tls=true, the file with a token
+    #[arg(
+        long,
+        env = "WEFT_PIPES_ENDS",
+        value_name = "URL",
+        default_value = "memory:"
+    )]
+    pub(crate) pipes_ends: Url,
+
+    /// Where other replicas of pipes reach this one, as http://host:port [default: where it listens]
+    #[arg(long, env = "WEFT_PIPES_ADVERTISE", value_name = "URL")]
+    pub(crate) pipes_advertise: Option<Uri>,
+
+    /// How long one end of a pipe may be away before the pipe is closed
+    #[arg(long, env = "WEFT_PIPE_GRACE", value_name = "TIME", default_value = "60s",
+          value_parser = humantime::parse_duration)]
+    pub(crate) pipe_grace: Duration,
+
+    /// How long a pipe may be open without a byte passing
+    #[arg(long, env = "WEFT_PIPE_IDLE", value_name = "TIME", default_value = "12h",
+          value_parser = humantime::parse_duration)]
+    pub(crate) pipe_idle: Duration,
+
+    /// How long a pipe may be open
+    #[arg(long, env = "WEFT_PIPE_AGE", value_name = "TIME", default_value = "7d",
+          value_parser = humantime::parse_duration)]
+    pub(crate) pipe_age: Duration,
+
+    /// How long a closed pipe is remembered: long enough for its probe to hear of it
+    #[arg(long, env = "WEFT_PIPE_REMEMBER", value_name = "TIME", default_value = "10m",
+          value_parser = humantime::parse_duration)]
+    pub(crate) pipe_remember: Duration,
+}
+
+impl PipesArgs {
+    /// What pipes are told by a process that listens here.
+    pub(crate) fn config(&self, listens: SocketAddr) -> anyhow::Result<pipes::Config> {
+        let shared = self.pipes_ends.scheme() != "memory";
+        let address = match &self.pipes_advertise {
+            Some(uri) => {
+                let complete = uri.scheme_str() == Some("http") && uri.host().is_some();
+                anyhow::ensure!(complete, "--pipes-advertise: expected http://host:port");
+                uri.to_string().trim_end_matches('/').to_owned()
+            }
+            None if shared && listens.ip().is_unspecified() => anyhow::bail!(
+                "other replicas cannot reach {listens}: say where they can with --pipes-advertise"
+            ),
+            None => format!("http://{listens}"),
+        };
+        Ok(pipes::Config {
+            address,
+            limits: pipes::Limits {
+                grace: self.pipe_grace,
+                remember: self.pipe_remember,
+                idle: self.pipe_idle,
+                age: self.pipe_age,
+            },
+        })
+    }
+
+    /// Opens the store of ends.
+    pub(crate) async fn open(&self, rt: &Runtime) -> anyhow::Result<Ends> {
+        Ends::open(&self.pipes_ends, rt)
+            .await
+            .context("--pipes-ends")
+    }
 }
 
 /// The opened stores.

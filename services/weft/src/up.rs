@@ -36,8 +36,10 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     };
     let users_store = up.users.open(&up.edge.data_dir, &rt).await?;
     let users = users::start(config, users_store, &rt);
-    let pipes = pipes::start(&rt)?;
-    let controls = up.controls.start(&rt).await?;
+    let config = up.pipes.config(private.local_addr()?)?;
+    let (pipes, bridge) = pipes::start(config, up.pipes.open(&rt).await?, &rt)?;
+    let to_pipes = runtime::local(pipes.clone(), &rt);
+    let controls = up.controls.start(Some(to_pipes.clone()), &rt).await?;
     let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
     let keep = up.keep.config(&up.edge.data_dir);
     let collection = collection::start(keep, stores.clone().into(), &rt)?;
@@ -54,7 +56,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         collection: to_collection,
         query: to_query.clone(),
         controls: runtime::local(controls.clone(), &rt),
-        pipes: runtime::local(pipes.clone(), &rt),
+        pipes: to_pipes,
         open: runtime::open(&rt).await,
     };
     let mesh = Mesh::new()
@@ -62,6 +64,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         .with(users.logins)
         .with(users.operator.clone())
         .with(pipes)
+        .with(bridge)
         .with(controls)
         .with(collection)
         .with(query)

@@ -101,8 +101,8 @@ impl Plan {
         flags.extend(collection);
         flags.extend(queries.map(|query| ["--query", query]).concat());
         let users = self.start("users", &["--data-dir", &self.data]).await?;
-        let controls = self.start("controls", &[]).await?;
         let pipes = self.start("pipes", &[]).await?;
+        let controls = self.start("controls", &["--pipes", &pipes.1]).await?;
         flags.extend(["--users", &users.1, "--controls", &controls.1]);
         flags.extend(["--pipes", &pipes.1]);
         let edge = self.start("authfe", &flags).await?;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use proto::storage::v1::PipePlace;
 use runtime::{Dependency, Runtime};
-use stores::{Index, IndexEntry, Objects, Shortcut, StoreError};
+use stores::{Index, IndexEntry, Objects, PipeKey, REPLICA_LIFETIME, Shortcut, StoreError};
 use tests::{Fault, FaultProxy, Server, Throttle};
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use url::Url;
 
-use super::{aws_url, index, objects, runtime, shortcuts};
+use super::{aws_url, ends, index, objects, runtime, shortcuts};
 
 /// How long healing may take: it is tried every 2 s, and every 4 s by the client of NATS.
 const SOON: Duration = Duration::from_secs(20);
@@ -206,5 +207,74 @@ fn check_refused<T: std::fmt::Debug>(
         text.contains("Refused") && text.contains(advice) && !text.contains("wrong-secret"),
         "{text}"
     );
+    Ok(())
+}
+
+fn pipe() -> (PipeKey, PipePlace) {
+    let key = PipeKey {
+        org: "org".to_owned(),
+        id: "pipe-1".to_owned(),
+    };
+    let place = PipePlace {
+        replica: "r".to_owned(),
+        ..PipePlace::default()
+    };
+    (key, place)
+}
+
+#[tokio::test]
+async fn ends_outlive_the_death_of_consul() -> anyhow::Result<()> {
+    let mut server = Server::consul().await?;
+    let rt = runtime();
+    let store = ends(&server.address(), &rt).await?;
+    let (key, place) = pipe();
+    let member = store.join("http://r:1").await?;
+    ensure!(store.put(&key, &place, 0).await?);
+    let dependency = rt.dependency("ends");
+
+    server.kill();
+    let got = store.get(&key).await;
+    ensure!(got.as_ref().is_err_and(StoreError::is_transient), "{got:?}");
+    let renewed = store.renew(&member).await;
+    ensure!(renewed.is_err(), "{renewed:?}");
+    assert!(!dependency.is_up());
+
+    server.restart().await?;
+    heals(&dependency).await?;
+    let found = store.get(&key).await?;
+    ensure!(found.is_some_and(|found| found.place == place));
+    ensure!(store.renew(&member).await?, "the session was kept");
+    let address = store.address(&member.name).await?;
+    assert_eq!(address.as_deref(), Some("http://r:1"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn ends_wait_for_no_answer_for_long() -> anyhow::Result<()> {
+    let server = Server::consul().await?;
+    let proxy = FaultProxy::start(&server.address()).await?;
+    let rt = runtime();
+    let store = ends(proxy.address(), &rt).await?;
+    let (key, place) = pipe();
+    ensure!(store.put(&key, &place, 0).await?);
+    proxy.set(Fault::BlackHole).await?;
+    let got = timeout(SOON, store.get(&key)).await?;
+    ensure!(got.as_ref().is_err_and(StoreError::is_transient), "{got:?}");
+    proxy.set(Fault::None).await?;
+    heals(&rt.dependency("ends")).await?;
+    proxy.set(Fault::Delay(Duration::from_millis(100))).await?;
+    ensure!(store.get(&key).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn replica_that_is_not_heard_of_is_gone_in_time() -> anyhow::Result<()> {
+    let server = Server::consul().await?;
+    let store = ends(&server.address(), &runtime()).await?;
+    let member = store.join("http://r:1").await?;
+    // Consul takes up to twice as long as it is told.
+    timeout(2 * REPLICA_LIFETIME + SOON, store.until_gone(&member.name)).await??;
+    ensure!(!store.renew(&member).await?);
+    ensure!(store.members().await?.is_empty());
     Ok(())
 }

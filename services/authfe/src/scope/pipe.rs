@@ -1,26 +1,24 @@
 //! `/api/pipe/{pipe}`: the ends of pipes as WebSockets, their state and their end.
 
+mod link;
+mod sent;
+
 use axum::Extension;
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use bytes::Bytes;
 use proto::pipes::v1 as pb;
-use proto::pipes::v1::attach_request::Message as Up;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Streaming};
+use tonic::Code;
 
 use crate::Edge;
 use crate::error::ApiError;
 use crate::identity::Signed;
+use crate::scope::report::probe_id;
 use crate::scope::socket::{MESSAGE_BYTES, Socket};
-
-/// The largest piece of a message; larger messages are sent on in pieces.
-const PIECE: usize = 16 << 10;
+use link::Link;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Pipe {
@@ -37,12 +35,21 @@ pub(crate) async fn check(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Probes and users close pipes with the same request; a probe says which it is.
 pub(crate) async fn close(
     State(edge): State<Edge>,
     Extension(signed): Extension<Signed>,
     Path(Pipe { pipe }): Path<Pipe>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let request = signed.request(pb::ClosePipeRequest { pipe_id: pipe })?;
+    let end = match probe_id(&headers).is_empty() {
+        true => pb::End::User,
+        false => pb::End::Probe,
+    };
+    let request = signed.request(pb::ClosePipeRequest {
+        pipe_id: pipe,
+        end: end.into(),
+    })?;
     client(&edge).close_pipe(request).await?;
     Ok(StatusCode::OK)
 }
@@ -53,7 +60,7 @@ pub(crate) async fn user(
     Path(Pipe { pipe }): Path<Pipe>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    attach(&edge, &signed, pipe, pb::End::User, upgrade).await
+    attach(&edge, &signed, Link::new(pipe, pb::End::User), upgrade).await
 }
 
 pub(crate) async fn probe(
@@ -62,7 +69,7 @@ pub(crate) async fn probe(
     Path(Pipe { pipe }): Path<Pipe>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    attach(&edge, &signed, pipe, pb::End::Probe, upgrade).await
+    attach(&edge, &signed, Link::new(pipe, pb::End::Probe), upgrade).await
 }
 
 fn client(edge: &Edge) -> PipesServiceClient<client::Channel> {
@@ -74,61 +81,20 @@ fn client(edge: &Edge) -> PipesServiceClient<client::Channel> {
 async fn attach(
     edge: &Edge,
     signed: &Signed,
-    pipe: String,
-    end: pb::End,
+    mut link: Link,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let (to_pipe, receiver) = mpsc::channel(1);
-    let hello = pb::AttachHello {
-        pipe_id: pipe,
-        end: end.into(),
-    };
-    // The queue is empty, so this cannot fail.
-    let _ = to_pipe.try_send(up(Up::Hello(hello)));
-    let request = signed.request(ReceiverStream::new(receiver))?;
-    let attached = client(edge).attach(request).await;
-    let from_pipe = attached.map_err(|status| match status.code() {
+    let way = link.attach(client(edge), signed).await;
+    let way = way.map_err(|status| match status.code() {
         Code::InvalidArgument => ApiError::bad_request(status.message()),
         _ => status.into(),
     })?;
     let ends = [signed.ended(), edge.rt.shutdown.clone()];
-    let from_pipe = from_pipe.into_inner();
+    let (client, signed) = (client(edge), signed.clone());
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
-        .on_upgrade(async move |socket| run(Socket::new(socket, ends), from_pipe, to_pipe).await))
-}
-
-fn up(message: Up) -> pb::AttachRequest {
-    pb::AttachRequest {
-        message: Some(message),
-    }
-}
-
-async fn run(
-    mut socket: Socket,
-    mut from_pipe: Streaming<pb::AttachResponse>,
-    to_pipe: mpsc::Sender<pb::AttachRequest>,
-) {
-    // What the socket sent and the pipe has not taken yet. While there is some, nothing more is read from the socket.
-    let mut waiting = Bytes::new();
-    loop {
-        tokio::select! {
-            message = socket.next(), if waiting.is_empty() => {
-                let Some(message) = message else { break };
-                waiting = message.into_data();
-            }
-            permit = to_pipe.reserve(), if !waiting.is_empty() => {
-                let Ok(permit) = permit else { break };
-                let piece = waiting.split_to(waiting.len().min(PIECE));
-                permit.send(up(Up::Data(piece)));
-            }
-            data = from_pipe.message() => {
-                let Ok(Some(pb::AttachResponse { data })) = data else { break };
-                if !data.is_empty() && socket.send(Message::Binary(data)).await.is_none() {
-                    return;
-                }
-            }
-        }
-    }
-    socket.close("").await;
+        .on_upgrade(async move |socket| {
+            link.run(Socket::new(socket, ends), way, client, signed)
+                .await
+        }))
 }

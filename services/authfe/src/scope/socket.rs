@@ -72,9 +72,29 @@ impl Socket {
         self.write(message).await
     }
 
+    /// Waits until the caller may no more, or the process shuts down: for whoever does not listen now.
+    pub(crate) async fn over(&mut self) {
+        tokio::select! {
+            () = self.ends[0].cancelled() => {}
+            () = self.ends[1].cancelled() => {}
+        }
+    }
+
+    /// Nobody listened for a while, for which the peer's silence is not to blame.
+    pub(crate) fn listen_again(&mut self) {
+        self.heard = Instant::now();
+    }
+
     /// Says that the stream has ended, not broken.
     pub(crate) async fn close(mut self, reason: &'static str) {
         self.write(self.farewell(reason)).await;
+    }
+
+    /// Ends the stream with this code.
+    pub(crate) async fn close_with(mut self, code: u16, reason: &'static str) {
+        let reason = reason.into();
+        let frame = CloseFrame { code, reason };
+        self.write(Message::Close(Some(frame))).await;
     }
 
     async fn write(&mut self, message: Message) -> Option<()> {

@@ -62,7 +62,7 @@ impl World {
         let config = Config {
             heartbeat: HEARTBEAT,
         };
-        let server = start(config, open(&rt).await, &rt).expect("started");
+        let server = start(config, open(&rt).await, None, &rt).expect("started");
         let client = Client::new(runtime::local(server, &rt));
         self.replicas.push((rt, client));
         self.replicas.len() - 1

@@ -6,20 +6,61 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Permission } from "../../tenant/v1/assertion_pb";
+import { file_weft_tenant_v1_assertion } from "../../tenant/v1/assertion_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file weft/pipes/v1/pipes.proto.
  */
 export const file_weft_pipes_v1_pipes: GenFile = /*@__PURE__*/
-  fileDesc("Chl3ZWZ0L3BpcGVzL3YxL3BpcGVzLnByb3RvEg13ZWZ0LnBpcGVzLnYxIlcKDUF0dGFjaFJlcXVlc3QSKwoFaGVsbG8YASABKAsyGi53ZWZ0LnBpcGVzLnYxLkF0dGFjaEhlbGxvSAASDgoEZGF0YRgCIAEoDEgAQgkKB21lc3NhZ2UiPwoLQXR0YWNoSGVsbG8SDwoHcGlwZV9pZBgBIAEoCRIfCgNlbmQYAiABKA4yEi53ZWZ0LnBpcGVzLnYxLkVuZCIeCg5BdHRhY2hSZXNwb25zZRIMCgRkYXRhGAEgASgMIjMKC1JlYWRSZXF1ZXN0Eg8KB3BpcGVfaWQYASABKAkSEwoLZnJvbV9vZmZzZXQYAiABKAQiLAoMUmVhZFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDgoGb2Zmc2V0GAIgASgEIlIKDFdyaXRlUmVxdWVzdBIPCgdwaXBlX2lkGAEgASgJEgwKBGRhdGEYAiABKAwSEQoJd3JpdGVyX2lkGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEIg8KDVdyaXRlUmVzcG9uc2UiIQoOR2V0UGlwZVJlcXVlc3QSDwoHcGlwZV9pZBgBIAEoCSJGCg9HZXRQaXBlUmVzcG9uc2USGAoQdXNlcl9jb25uZWN0aW9ucxgBIAEoDRIZChFwcm9iZV9jb25uZWN0aW9ucxgCIAEoDSIjChBDbG9zZVBpcGVSZXF1ZXN0Eg8KB3BpcGVfaWQYASABKAkiEwoRQ2xvc2VQaXBlUmVzcG9uc2UqNwoDRW5kEhMKD0VORF9VTlNQRUNJRklFRBAAEgwKCEVORF9VU0VSEAESDQoJRU5EX1BST0JFEAIy+gIKDFBpcGVzU2VydmljZRJJCgZBdHRhY2gSHC53ZWZ0LnBpcGVzLnYxLkF0dGFjaFJlcXVlc3QaHS53ZWZ0LnBpcGVzLnYxLkF0dGFjaFJlc3BvbnNlKAEwARJBCgRSZWFkEhoud2VmdC5waXBlcy52MS5SZWFkUmVxdWVzdBobLndlZnQucGlwZXMudjEuUmVhZFJlc3BvbnNlMAESQgoFV3JpdGUSGy53ZWZ0LnBpcGVzLnYxLldyaXRlUmVxdWVzdBocLndlZnQucGlwZXMudjEuV3JpdGVSZXNwb25zZRJICgdHZXRQaXBlEh0ud2VmdC5waXBlcy52MS5HZXRQaXBlUmVxdWVzdBoeLndlZnQucGlwZXMudjEuR2V0UGlwZVJlc3BvbnNlEk4KCUNsb3NlUGlwZRIfLndlZnQucGlwZXMudjEuQ2xvc2VQaXBlUmVxdWVzdBogLndlZnQucGlwZXMudjEuQ2xvc2VQaXBlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chl3ZWZ0L3BpcGVzL3YxL3BpcGVzLnByb3RvEg13ZWZ0LnBpcGVzLnYxIlIKD0Fubm91bmNlUmVxdWVzdBIPCgdwaXBlX2lkGAEgASgJEi4KCnBlcm1pc3Npb24YAiABKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uIhIKEEFubm91bmNlUmVzcG9uc2UiaQoNQXR0YWNoUmVxdWVzdBIrCgVoZWxsbxgBIAEoCzIaLndlZnQucGlwZXMudjEuQXR0YWNoSGVsbG9IABIOCgRkYXRhGAIgASgMSAASEAoIcmVjZWl2ZWQYAyABKARCCQoHbWVzc2FnZSJ9CgtBdHRhY2hIZWxsbxIPCgdwaXBlX2lkGAEgASgJEh8KA2VuZBgCIAEoDjISLndlZnQucGlwZXMudjEuRW5kEg8KB2xpbmtfaWQYAyABKAkSKwoGcmVzdW1lGAQgASgLMhsud2VmdC5waXBlcy52MS5BdHRhY2hSZXN1bWUidwoMQXR0YWNoUmVzdW1lEhEKCXNlbnRfZnJvbRgBIAEoBBIPCgdzZW50X3RvGAIgASgEEhEKCXJlYWRfZnJvbRgDIAEoBBIwCglwYXNzZWRfb24YBCADKAsyHS53ZWZ0LnBpcGVzLnYxLldyaXRlclBvc2l0aW9uIjUKDldyaXRlclBvc2l0aW9uEhEKCXdyaXRlcl9pZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoBCLLAQoOQXR0YWNoUmVzcG9uc2USDAoEZGF0YRgBIAEoDBItCgd3ZWxjb21lGAIgASgLMhwud2VmdC5waXBlcy52MS5BdHRhY2hXZWxjb21lEhAKCHJlY2VpdmVkGAMgASgEEi4KB3dyaXR0ZW4YBCABKAsyHS53ZWZ0LnBpcGVzLnYxLldyaXRlclBvc2l0aW9uEioKBmNsb3NlZBgFIAEoDjIaLndlZnQucGlwZXMudjEuQ2xvc2VSZWFzb24SDgoGb2Zmc2V0GAYgASgEIiIKDUF0dGFjaFdlbGNvbWUSEQoJc2VuZF9mcm9tGAEgASgEIjMKC1JlYWRSZXF1ZXN0Eg8KB3BpcGVfaWQYASABKAkSEwoLZnJvbV9vZmZzZXQYAiABKAQiWAoMUmVhZFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDgoGb2Zmc2V0GAIgASgEEioKBmNsb3NlZBgDIAEoDjIaLndlZnQucGlwZXMudjEuQ2xvc2VSZWFzb24iUgoMV3JpdGVSZXF1ZXN0Eg8KB3BpcGVfaWQYASABKAkSDAoEZGF0YRgCIAEoDBIRCgl3cml0ZXJfaWQYAyABKAkSEAoIc2VxdWVuY2UYBCABKAQiDwoNV3JpdGVSZXNwb25zZSIhCg5HZXRQaXBlUmVxdWVzdBIPCgdwaXBlX2lkGAEgASgJIkYKD0dldFBpcGVSZXNwb25zZRIYChB1c2VyX2Nvbm5lY3Rpb25zGAEgASgNEhkKEXByb2JlX2Nvbm5lY3Rpb25zGAIgASgNIkQKEENsb3NlUGlwZVJlcXVlc3QSDwoHcGlwZV9pZBgBIAEoCRIfCgNlbmQYAiABKA4yEi53ZWZ0LnBpcGVzLnYxLkVuZCITChFDbG9zZVBpcGVSZXNwb25zZSKcAgoNQnJpZGdlUmVxdWVzdBIPCgdyZXBsaWNhGAEgASgJEi4KBmF0dGFjaBgCIAEoCzIcLndlZnQucGlwZXMudjEuQXR0YWNoUmVxdWVzdEgAEioKBHJlYWQYAyABKAsyGi53ZWZ0LnBpcGVzLnYxLlJlYWRSZXF1ZXN0SAASLAoFd3JpdGUYBCABKAsyGy53ZWZ0LnBpcGVzLnYxLldyaXRlUmVxdWVzdEgAEjEKCGdldF9waXBlGAUgASgLMh0ud2VmdC5waXBlcy52MS5HZXRQaXBlUmVxdWVzdEgAEjUKCmNsb3NlX3BpcGUYBiABKAsyHy53ZWZ0LnBpcGVzLnYxLkNsb3NlUGlwZVJlcXVlc3RIAEIGCgRjYWxsIpMCCg5CcmlkZ2VSZXNwb25zZRIvCgZhdHRhY2gYASABKAsyHS53ZWZ0LnBpcGVzLnYxLkF0dGFjaFJlc3BvbnNlSAASKwoEcmVhZBgCIAEoCzIbLndlZnQucGlwZXMudjEuUmVhZFJlc3BvbnNlSAASLQoFd3JpdGUYAyABKAsyHC53ZWZ0LnBpcGVzLnYxLldyaXRlUmVzcG9uc2VIABIyCghnZXRfcGlwZRgEIAEoCzIeLndlZnQucGlwZXMudjEuR2V0UGlwZVJlc3BvbnNlSAASNgoKY2xvc2VfcGlwZRgFIAEoCzIgLndlZnQucGlwZXMudjEuQ2xvc2VQaXBlUmVzcG9uc2VIAEIICgZhbnN3ZXIqNwoDRW5kEhMKD0VORF9VTlNQRUNJRklFRBAAEgwKCEVORF9VU0VSEAESDQoJRU5EX1BST0JFEAIqqQEKC0Nsb3NlUmVhc29uEhwKGENMT1NFX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkNMT1NFX1JFQVNPTl9FTkRFRBABEhcKE0NMT1NFX1JFQVNPTl9DTE9TRUQQAhIaChZDTE9TRV9SRUFTT05fQUJBTkRPTkVEEAMSFQoRQ0xPU0VfUkVBU09OX0lETEUQBBIYChRDTE9TRV9SRUFTT05fRVhQSVJFRBAFMscDCgxQaXBlc1NlcnZpY2USSwoIQW5ub3VuY2USHi53ZWZ0LnBpcGVzLnYxLkFubm91bmNlUmVxdWVzdBofLndlZnQucGlwZXMudjEuQW5ub3VuY2VSZXNwb25zZRJJCgZBdHRhY2gSHC53ZWZ0LnBpcGVzLnYxLkF0dGFjaFJlcXVlc3QaHS53ZWZ0LnBpcGVzLnYxLkF0dGFjaFJlc3BvbnNlKAEwARJBCgRSZWFkEhoud2VmdC5waXBlcy52MS5SZWFkUmVxdWVzdBobLndlZnQucGlwZXMudjEuUmVhZFJlc3BvbnNlMAESQgoFV3JpdGUSGy53ZWZ0LnBpcGVzLnYxLldyaXRlUmVxdWVzdBocLndlZnQucGlwZXMudjEuV3JpdGVSZXNwb25zZRJICgdHZXRQaXBlEh0ud2VmdC5waXBlcy52MS5HZXRQaXBlUmVxdWVzdBoeLndlZnQucGlwZXMudjEuR2V0UGlwZVJlc3BvbnNlEk4KCUNsb3NlUGlwZRIfLndlZnQucGlwZXMudjEuQ2xvc2VQaXBlUmVxdWVzdBogLndlZnQucGlwZXMudjEuQ2xvc2VQaXBlUmVzcG9uc2UyWgoNQnJpZGdlU2VydmljZRJJCgZCcmlkZ2USHC53ZWZ0LnBpcGVzLnYxLkJyaWRnZVJlcXVlc3QaHS53ZWZ0LnBpcGVzLnYxLkJyaWRnZVJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_weft_tenant_v1_assertion]);
+
+/**
+ * @generated from message weft.pipes.v1.AnnounceRequest
+ */
+export type AnnounceRequest = Message<"weft.pipes.v1.AnnounceRequest"> & {
+  /**
+   * The pipe: 1 to 128 characters of [A-Za-z0-9._-].
+   *
+   * @generated from field: string pipe_id = 1;
+   */
+  pipeId: string;
+
+  /**
+   * What users must be allowed to attach: that of the control.
+   *
+   * @generated from field: weft.tenant.v1.Permission permission = 2;
+   */
+  permission: Permission;
+};
+
+/**
+ * Describes the message weft.pipes.v1.AnnounceRequest.
+ * Use `create(AnnounceRequestSchema)` to create a new message.
+ */
+export const AnnounceRequestSchema: GenMessage<AnnounceRequest> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 0);
+
+/**
+ * @generated from message weft.pipes.v1.AnnounceResponse
+ */
+export type AnnounceResponse = Message<"weft.pipes.v1.AnnounceResponse"> & {
+};
+
+/**
+ * Describes the message weft.pipes.v1.AnnounceResponse.
+ * Use `create(AnnounceResponseSchema)` to create a new message.
+ */
+export const AnnounceResponseSchema: GenMessage<AnnounceResponse> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 1);
 
 /**
  * @generated from message weft.pipes.v1.AttachRequest
  */
 export type AttachRequest = Message<"weft.pipes.v1.AttachRequest"> & {
   /**
-   * The first message is `hello`, all others are `data`.
+   * The first message is `hello`, all others are `data` or nothing.
    *
    * @generated from oneof weft.pipes.v1.AttachRequest.message
    */
@@ -33,13 +74,21 @@ export type AttachRequest = Message<"weft.pipes.v1.AttachRequest"> & {
     case: "hello";
   } | {
     /**
-     * Bytes for the other end, 1 byte to 64 KiB.
+     * Bytes for the other end, up to 64 KiB, counted from the offset that the welcome named.
      *
      * @generated from field: bytes data = 2;
      */
     value: Uint8Array;
     case: "data";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * How much has been passed on to whoever is behind this end; grows. For the user's end the offset in the output up to
+   * which it was, for the probe's the bytes of this stream that were.
+   *
+   * @generated from field: uint64 received = 3;
+   */
+  received: bigint;
 };
 
 /**
@@ -47,10 +96,10 @@ export type AttachRequest = Message<"weft.pipes.v1.AttachRequest"> & {
  * Use `create(AttachRequestSchema)` to create a new message.
  */
 export const AttachRequestSchema: GenMessage<AttachRequest> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 0);
+  messageDesc(file_weft_pipes_v1_pipes, 2);
 
 /**
- * The first message of an attachment.
+ * The first message of an attachment. Offsets are counted in bytes since the beginning.
  *
  * @generated from message weft.pipes.v1.AttachHello
  */
@@ -68,6 +117,22 @@ export type AttachHello = Message<"weft.pipes.v1.AttachHello"> & {
    * @generated from field: weft.pipes.v1.End end = 2;
    */
   end: End;
+
+  /**
+   * Names this end over reconnects: 1 to 64 random bytes in ASCII. With it, bytes that are under way when a stream breaks
+   * are sent again, and at most 256 KiB of data may be ahead of `received` in either direction. Empty: what is under way
+   * when the stream breaks is lost.
+   *
+   * @generated from field: string link_id = 3;
+   */
+  linkId: string;
+
+  /**
+   * Where this link was before; absent when it attaches for the first time.
+   *
+   * @generated from field: weft.pipes.v1.AttachResume resume = 4;
+   */
+  resume?: AttachResume | undefined;
 };
 
 /**
@@ -75,18 +140,125 @@ export type AttachHello = Message<"weft.pipes.v1.AttachHello"> & {
  * Use `create(AttachHelloSchema)` to create a new message.
  */
 export const AttachHelloSchema: GenMessage<AttachHello> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 1);
+  messageDesc(file_weft_pipes_v1_pipes, 3);
+
+/**
+ * Where a link was when its stream broke.
+ *
+ * @generated from message weft.pipes.v1.AttachResume
+ */
+export type AttachResume = Message<"weft.pipes.v1.AttachResume"> & {
+  /**
+   * The offset of the first own byte that it can send again. Of a user's end, in what it wrote itself; of a probe's, in the
+   * pipe's output.
+   *
+   * @generated from field: uint64 sent_from = 1;
+   */
+  sentFrom: bigint;
+
+  /**
+   * The offset after its last own byte.
+   *
+   * @generated from field: uint64 sent_to = 2;
+   */
+  sentTo: bigint;
+
+  /**
+   * User's end: the offset in the output from which it wants to go on.
+   *
+   * @generated from field: uint64 read_from = 3;
+   */
+  readFrom: bigint;
+
+  /**
+   * Probe's end: what was passed on to the probe already, of each writer.
+   *
+   * @generated from field: repeated weft.pipes.v1.WriterPosition passed_on = 4;
+   */
+  passedOn: WriterPosition[];
+};
+
+/**
+ * Describes the message weft.pipes.v1.AttachResume.
+ * Use `create(AttachResumeSchema)` to create a new message.
+ */
+export const AttachResumeSchema: GenMessage<AttachResume> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 4);
+
+/**
+ * How far a writer's bytes have come.
+ *
+ * @generated from message weft.pipes.v1.WriterPosition
+ */
+export type WriterPosition = Message<"weft.pipes.v1.WriterPosition"> & {
+  /**
+   * A link of a user's end, or the `writer_id` of Write.
+   *
+   * @generated from field: string writer_id = 1;
+   */
+  writerId: string;
+
+  /**
+   * Up to this offset in what the link wrote, or up to this number of Write.
+   *
+   * @generated from field: uint64 position = 2;
+   */
+  position: bigint;
+};
+
+/**
+ * Describes the message weft.pipes.v1.WriterPosition.
+ * Use `create(WriterPositionSchema)` to create a new message.
+ */
+export const WriterPositionSchema: GenMessage<WriterPosition> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 5);
 
 /**
  * @generated from message weft.pipes.v1.AttachResponse
  */
 export type AttachResponse = Message<"weft.pipes.v1.AttachResponse"> & {
   /**
-   * Bytes from the other end, 1 byte to 64 KiB. The first message is empty: the attachment stands.
+   * Bytes from the other end, up to 64 KiB.
    *
    * @generated from field: bytes data = 1;
    */
   data: Uint8Array;
+
+  /**
+   * The first message of all: the attachment stands.
+   *
+   * @generated from field: weft.pipes.v1.AttachWelcome welcome = 2;
+   */
+  welcome?: AttachWelcome | undefined;
+
+  /**
+   * How much of what this end sent is safe with the other end: it need not be kept any longer. For the user's end an offset
+   * in what it wrote, for the probe's one in the output.
+   *
+   * @generated from field: uint64 received = 3;
+   */
+  received: bigint;
+
+  /**
+   * Probe's end: whose `data` this is, and how far that writer has come with it.
+   *
+   * @generated from field: weft.pipes.v1.WriterPosition written = 4;
+   */
+  written?: WriterPosition | undefined;
+
+  /**
+   * The last message: the pipe has ended.
+   *
+   * @generated from field: weft.pipes.v1.CloseReason closed = 5;
+   */
+  closed: CloseReason;
+
+  /**
+   * User's end: the offset in the output of the first byte of `data`.
+   *
+   * @generated from field: uint64 offset = 6;
+   */
+  offset: bigint;
 };
 
 /**
@@ -94,7 +266,28 @@ export type AttachResponse = Message<"weft.pipes.v1.AttachResponse"> & {
  * Use `create(AttachResponseSchema)` to create a new message.
  */
 export const AttachResponseSchema: GenMessage<AttachResponse> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 2);
+  messageDesc(file_weft_pipes_v1_pipes, 6);
+
+/**
+ * Where an attachment goes on.
+ *
+ * @generated from message weft.pipes.v1.AttachWelcome
+ */
+export type AttachWelcome = Message<"weft.pipes.v1.AttachWelcome"> & {
+  /**
+   * The offset of the next own byte that is to be sent.
+   *
+   * @generated from field: uint64 send_from = 1;
+   */
+  sendFrom: bigint;
+};
+
+/**
+ * Describes the message weft.pipes.v1.AttachWelcome.
+ * Use `create(AttachWelcomeSchema)` to create a new message.
+ */
+export const AttachWelcomeSchema: GenMessage<AttachWelcome> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 7);
 
 /**
  * @generated from message weft.pipes.v1.ReadRequest
@@ -109,7 +302,8 @@ export type ReadRequest = Message<"weft.pipes.v1.ReadRequest"> & {
 
   /**
    * Skip output before this offset, counted in bytes since the pipe was made: for a reader that comes back. Output that
-   * is no longer kept is skipped, which the first response's offset shows.
+   * is no longer kept is skipped, which the first response's offset shows. A pipe whose holder died together with the
+   * probe's connection goes on at the next multiple of 2^40: how much was lost is not known.
    *
    * @generated from field: uint64 from_offset = 2;
    */
@@ -121,7 +315,7 @@ export type ReadRequest = Message<"weft.pipes.v1.ReadRequest"> & {
  * Use `create(ReadRequestSchema)` to create a new message.
  */
 export const ReadRequestSchema: GenMessage<ReadRequest> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 3);
+  messageDesc(file_weft_pipes_v1_pipes, 8);
 
 /**
  * @generated from message weft.pipes.v1.ReadResponse
@@ -140,6 +334,13 @@ export type ReadResponse = Message<"weft.pipes.v1.ReadResponse"> & {
    * @generated from field: uint64 offset = 2;
    */
   offset: bigint;
+
+  /**
+   * The last message: the pipe has ended.
+   *
+   * @generated from field: weft.pipes.v1.CloseReason closed = 3;
+   */
+  closed: CloseReason;
 };
 
 /**
@@ -147,7 +348,7 @@ export type ReadResponse = Message<"weft.pipes.v1.ReadResponse"> & {
  * Use `create(ReadResponseSchema)` to create a new message.
  */
 export const ReadResponseSchema: GenMessage<ReadResponse> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 4);
+  messageDesc(file_weft_pipes_v1_pipes, 9);
 
 /**
  * @generated from message weft.pipes.v1.WriteRequest
@@ -188,7 +389,7 @@ export type WriteRequest = Message<"weft.pipes.v1.WriteRequest"> & {
  * Use `create(WriteRequestSchema)` to create a new message.
  */
 export const WriteRequestSchema: GenMessage<WriteRequest> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 5);
+  messageDesc(file_weft_pipes_v1_pipes, 10);
 
 /**
  * @generated from message weft.pipes.v1.WriteResponse
@@ -201,7 +402,7 @@ export type WriteResponse = Message<"weft.pipes.v1.WriteResponse"> & {
  * Use `create(WriteResponseSchema)` to create a new message.
  */
 export const WriteResponseSchema: GenMessage<WriteResponse> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 6);
+  messageDesc(file_weft_pipes_v1_pipes, 11);
 
 /**
  * @generated from message weft.pipes.v1.GetPipeRequest
@@ -220,7 +421,7 @@ export type GetPipeRequest = Message<"weft.pipes.v1.GetPipeRequest"> & {
  * Use `create(GetPipeRequestSchema)` to create a new message.
  */
 export const GetPipeRequestSchema: GenMessage<GetPipeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 7);
+  messageDesc(file_weft_pipes_v1_pipes, 12);
 
 /**
  * @generated from message weft.pipes.v1.GetPipeResponse
@@ -246,7 +447,7 @@ export type GetPipeResponse = Message<"weft.pipes.v1.GetPipeResponse"> & {
  * Use `create(GetPipeResponseSchema)` to create a new message.
  */
 export const GetPipeResponseSchema: GenMessage<GetPipeResponse> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 8);
+  messageDesc(file_weft_pipes_v1_pipes, 13);
 
 /**
  * @generated from message weft.pipes.v1.ClosePipeRequest
@@ -258,6 +459,13 @@ export type ClosePipeRequest = Message<"weft.pipes.v1.ClosePipeRequest"> & {
    * @generated from field: string pipe_id = 1;
    */
   pipeId: string;
+
+  /**
+   * Who closes it: END_PROBE says that the process has ended. Not set: a user.
+   *
+   * @generated from field: weft.pipes.v1.End end = 2;
+   */
+  end: End;
 };
 
 /**
@@ -265,7 +473,7 @@ export type ClosePipeRequest = Message<"weft.pipes.v1.ClosePipeRequest"> & {
  * Use `create(ClosePipeRequestSchema)` to create a new message.
  */
 export const ClosePipeRequestSchema: GenMessage<ClosePipeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 9);
+  messageDesc(file_weft_pipes_v1_pipes, 14);
 
 /**
  * @generated from message weft.pipes.v1.ClosePipeResponse
@@ -278,7 +486,132 @@ export type ClosePipeResponse = Message<"weft.pipes.v1.ClosePipeResponse"> & {
  * Use `create(ClosePipeResponseSchema)` to create a new message.
  */
 export const ClosePipeResponseSchema: GenMessage<ClosePipeResponse> = /*@__PURE__*/
-  messageDesc(file_weft_pipes_v1_pipes, 10);
+  messageDesc(file_weft_pipes_v1_pipes, 15);
+
+/**
+ * @generated from message weft.pipes.v1.BridgeRequest
+ */
+export type BridgeRequest = Message<"weft.pipes.v1.BridgeRequest"> & {
+  /**
+   * The replica that is meant; in the first message.
+   *
+   * @generated from field: string replica = 1;
+   */
+  replica: string;
+
+  /**
+   * The call.
+   *
+   * @generated from oneof weft.pipes.v1.BridgeRequest.call
+   */
+  call: {
+    /**
+     * A message of Attach.
+     *
+     * @generated from field: weft.pipes.v1.AttachRequest attach = 2;
+     */
+    value: AttachRequest;
+    case: "attach";
+  } | {
+    /**
+     * Read.
+     *
+     * @generated from field: weft.pipes.v1.ReadRequest read = 3;
+     */
+    value: ReadRequest;
+    case: "read";
+  } | {
+    /**
+     * Write.
+     *
+     * @generated from field: weft.pipes.v1.WriteRequest write = 4;
+     */
+    value: WriteRequest;
+    case: "write";
+  } | {
+    /**
+     * GetPipe.
+     *
+     * @generated from field: weft.pipes.v1.GetPipeRequest get_pipe = 5;
+     */
+    value: GetPipeRequest;
+    case: "getPipe";
+  } | {
+    /**
+     * ClosePipe.
+     *
+     * @generated from field: weft.pipes.v1.ClosePipeRequest close_pipe = 6;
+     */
+    value: ClosePipeRequest;
+    case: "closePipe";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weft.pipes.v1.BridgeRequest.
+ * Use `create(BridgeRequestSchema)` to create a new message.
+ */
+export const BridgeRequestSchema: GenMessage<BridgeRequest> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 16);
+
+/**
+ * @generated from message weft.pipes.v1.BridgeResponse
+ */
+export type BridgeResponse = Message<"weft.pipes.v1.BridgeResponse"> & {
+  /**
+   * The answer, of the same kind as the call.
+   *
+   * @generated from oneof weft.pipes.v1.BridgeResponse.answer
+   */
+  answer: {
+    /**
+     * A message of Attach.
+     *
+     * @generated from field: weft.pipes.v1.AttachResponse attach = 1;
+     */
+    value: AttachResponse;
+    case: "attach";
+  } | {
+    /**
+     * A message of Read.
+     *
+     * @generated from field: weft.pipes.v1.ReadResponse read = 2;
+     */
+    value: ReadResponse;
+    case: "read";
+  } | {
+    /**
+     * Write.
+     *
+     * @generated from field: weft.pipes.v1.WriteResponse write = 3;
+     */
+    value: WriteResponse;
+    case: "write";
+  } | {
+    /**
+     * GetPipe.
+     *
+     * @generated from field: weft.pipes.v1.GetPipeResponse get_pipe = 4;
+     */
+    value: GetPipeResponse;
+    case: "getPipe";
+  } | {
+    /**
+     * ClosePipe.
+     *
+     * @generated from field: weft.pipes.v1.ClosePipeResponse close_pipe = 5;
+     */
+    value: ClosePipeResponse;
+    case: "closePipe";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weft.pipes.v1.BridgeResponse.
+ * Use `create(BridgeResponseSchema)` to create a new message.
+ */
+export const BridgeResponseSchema: GenMessage<BridgeResponse> = /*@__PURE__*/
+  messageDesc(file_weft_pipes_v1_pipes, 17);
 
 /**
  * The two ends.
@@ -315,16 +648,86 @@ export const EndSchema: GenEnum<End> = /*@__PURE__*/
   enumDesc(file_weft_pipes_v1_pipes, 0);
 
 /**
- * Bridges the two ends of a pipe. A pipe exists from the first attachment until it is closed or has had an end without
- * connection for 60 s. Bytes keep their order; each end waits for the other (back-pressure), with up to 64 KiB in flight.
+ * Why a pipe was closed.
+ *
+ * @generated from enum weft.pipes.v1.CloseReason
+ */
+export enum CloseReason {
+  /**
+   * Not known, or not closed.
+   *
+   * @generated from enum value: CLOSE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The process ended: the probe closed the pipe.
+   *
+   * @generated from enum value: CLOSE_REASON_ENDED = 1;
+   */
+  ENDED = 1,
+
+  /**
+   * A user closed it.
+   *
+   * @generated from enum value: CLOSE_REASON_CLOSED = 2;
+   */
+  CLOSED = 2,
+
+  /**
+   * One of its ends stayed away.
+   *
+   * @generated from enum value: CLOSE_REASON_ABANDONED = 3;
+   */
+  ABANDONED = 3,
+
+  /**
+   * No byte passed for as long as is allowed.
+   *
+   * @generated from enum value: CLOSE_REASON_IDLE = 4;
+   */
+  IDLE = 4,
+
+  /**
+   * It was open for as long as is allowed.
+   *
+   * @generated from enum value: CLOSE_REASON_EXPIRED = 5;
+   */
+  EXPIRED = 5,
+}
+
+/**
+ * Describes the enum weft.pipes.v1.CloseReason.
+ */
+export const CloseReasonSchema: GenEnum<CloseReason> = /*@__PURE__*/
+  enumDesc(file_weft_pipes_v1_pipes, 1);
+
+/**
+ * Bridges the two ends of a pipe, whichever replicas they reach. A pipe exists from its announcement until it is closed or
+ * has had an end without connection for 60 s. Bytes keep their order; each end waits for the other (back-pressure).
  *
  * @generated from service weft.pipes.v1.PipesService
  */
 export const PipesService: GenService<{
   /**
-   * Attaches one end and carries bytes both ways until the stream or the pipe ends.
-   * NOT_FOUND: the pipe was closed less than 10 minutes ago, or is of another organisation.
-   * Needs PERMISSION_REPORT for the probe's end; PERMISSION_EXEC or PERMISSION_LOGS for the user's.
+   * Says that a control answered with this pipe: only announced pipes can be attached. For other services alone.
+   * Needs the permission that the pipe is to be bound to. Announcing the same again is OK.
+   * ALREADY_EXISTS: announced with another permission, or closed. RESOURCE_EXHAUSTED: too many pipes are open.
+   *
+   * @generated from rpc weft.pipes.v1.PipesService.Announce
+   */
+  announce: {
+    methodKind: "unary";
+    input: typeof AnnounceRequestSchema;
+    output: typeof AnnounceResponseSchema;
+  },
+  /**
+   * Attaches one end and carries bytes both ways until the stream or the pipe ends. Waits up to 10 s for the announcement,
+   * which a probe overtakes.
+   * Ends with OK when the pipe has ended, and with UNAVAILABLE when the way broke: attach again then, with the same link.
+   * NOT_FOUND: the pipe was closed, was never announced, or is of another organisation. ABORTED: another attachment of the
+   * probe's end took over. OUT_OF_RANGE: what the hello wants to go on from is no longer there; attach with a new link.
+   * Needs PERMISSION_REPORT for the probe's end; for the user's the permission that the pipe was announced with.
    *
    * @generated from rpc weft.pipes.v1.PipesService.Attach
    */
@@ -335,7 +738,7 @@ export const PipesService: GenService<{
   },
   /**
    * What the probe writes, for browsers, which cannot open two-way streams. Several readers each see all of it from the
-   * moment they attach, after the last 64 KiB of output.
+   * moment they attach, after the last 64 KiB of output. Ends as Attach does.
    *
    * @generated from rpc weft.pipes.v1.PipesService.Read
    */
@@ -345,7 +748,8 @@ export const PipesService: GenService<{
     output: typeof ReadResponseSchema;
   },
   /**
-   * Bytes for the probe, for browsers. Calls of one writer are numbered, applied once and in order.
+   * Bytes for the probe, for browsers. Calls of one writer are numbered, applied once and in order. Answered when the bytes
+   * are on their way to the probe; UNAVAILABLE: call again with the same number.
    *
    * @generated from rpc weft.pipes.v1.PipesService.Write
    */
@@ -365,7 +769,8 @@ export const PipesService: GenService<{
     output: typeof GetPipeResponseSchema;
   },
   /**
-   * Ends the pipe for both sides. Closing a closed or unknown pipe is OK.
+   * Ends the pipe. Closed by a user it ends for both sides at once; closed by the probe, readers first get what they have
+   * not read. Closing a closed or unknown pipe is OK.
    *
    * @generated from rpc weft.pipes.v1.PipesService.ClosePipe
    */
@@ -376,4 +781,24 @@ export const PipesService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_weft_pipes_v1_pipes, 0);
+
+/**
+ * How replicas of pipes reach what another one holds. Not served on the public port.
+ *
+ * @generated from service weft.pipes.v1.BridgeService
+ */
+export const BridgeService: GenService<{
+  /**
+   * Carries one call of PipesService to the replica that holds the pipe: one request, or for Attach all of them.
+   * FAILED_PRECONDITION: this replica does not hold the pipe, or is not the one that was meant.
+   *
+   * @generated from rpc weft.pipes.v1.BridgeService.Bridge
+   */
+  bridge: {
+    methodKind: "bidi_streaming";
+    input: typeof BridgeRequestSchema;
+    output: typeof BridgeResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_weft_pipes_v1_pipes, 1);
 

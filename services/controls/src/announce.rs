@@ -1,0 +1,76 @@
+//! Telling pipes of the pipes that controls answer with.
+
+use std::time::Duration;
+
+use client::{Caller, Channel, Key, authorise};
+use proto::controls::v1::ControlResult;
+use proto::pipes::v1::AnnounceRequest;
+use proto::pipes::v1::pipes_service_client::PipesServiceClient;
+use proto::tenant::v1::Permission;
+use tonic::{Code, Request, Status};
+
+/// How long a try may take, and how many there are while pipes is away: all together less than the 10 s that a probe's end
+/// waits for them.
+const TRY: Duration = Duration::from_millis(2500);
+const TRIES: u32 = 3;
+
+/// Announces pipes, which cannot be attached before that.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcer {
+    pipes: Option<PipesServiceClient<Channel>>,
+    key: Key,
+}
+
+impl Announcer {
+    pub(crate) fn new(pipes: Option<Channel>, key: Key) -> Self {
+        Announcer {
+            pipes: pipes.map(PipesServiceClient::new),
+            key,
+        }
+    }
+
+    /// Announces the pipe of an answer, if it has one, to the caller's organisation and for the permission of the control.
+    pub(crate) async fn announce(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        result: &ControlResult,
+    ) -> Result<(), Status> {
+        if result.pipe_id.is_empty() {
+            return Ok(());
+        }
+        let mut tried = 0;
+        loop {
+            let announced = self.once(caller, permission, &result.pipe_id).await;
+            tried += 1;
+            match announced {
+                Err(status) if status.code() == Code::Unavailable && tried < TRIES => {}
+                announced => return announced,
+            }
+        }
+    }
+
+    async fn once(&self, caller: &Caller, permission: Permission, id: &str) -> Result<(), Status> {
+        let request = Request::new(AnnounceRequest {
+            pipe_id: id.to_owned(),
+            permission: permission.into(),
+        });
+        let (org, subject) = (&caller.org_id, &caller.subject);
+        let mut request = authorise(request, &self.key, org, subject, &[permission]);
+        request.set_timeout(TRY);
+        let Some(mut pipes) = self.pipes.clone() else {
+            return Err(Status::failed_precondition(
+                "controls knows no pipes service, so that nothing can be attached; see --pipes",
+            ));
+        };
+        let announced = pipes.announce(request).await;
+        announced.map(drop).map_err(|status| {
+            tracing::warn!(%status, pipe = id, "a pipe could not be announced");
+            match status.code() {
+                Code::AlreadyExists => Status::unavailable("the session has ended already"),
+                Code::ResourceExhausted => status,
+                _ => Status::unavailable("the session cannot be opened right now; try again"),
+            }
+        })
+    }
+}
