@@ -17,7 +17,7 @@ export function describe(event: StateEvent, watching: number, now: number): stri
       return `Reconnecting${left > 0 ? ` in ${left} s` : ''}: ${event.text}. Nothing is lost.`
     }
     case 'ended':
-      return 'The session has ended'
+      return event.text === '' ? 'The session has ended' : `The session has ended: ${event.text}`
     case 'broken':
       return `Broken: ${event.text}. What runs there may go on for a minute.`
   }

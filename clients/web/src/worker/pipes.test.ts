@@ -1,9 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { CloseReason } from '../gen/weft/pipes/v1/pipes_pb'
 import type { FromWorker } from '../shared/messages'
 import { PipeLink } from './pipes'
 
-type Read = { data: Uint8Array; offset: bigint }
+type Read = { data: Uint8Array; offset: bigint; closed?: CloseReason }
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 /** `connections` answers GetPipe in turn, its last item from then on; without any the pipe is gone. */
@@ -19,7 +20,7 @@ function desk(streams: (Read | Error | 'open')[][], known = false, connections: 
       for (const item of stream ?? []) {
         if (item instanceof Error) throw item
         if (item === 'open') await new Promise(() => undefined)
-        else yield item
+        else yield { closed: CloseReason.UNSPECIFIED, ...item }
       }
       if (!stream) await new Promise(() => undefined)
     },
@@ -91,6 +92,18 @@ describe('pipe', () => {
     const { states } = desk([[new ConnectError('closed', Code.NotFound)]])
     await vi.advanceTimersByTimeAsync(10)
     expect(states().at(-1)).toBe('ended')
+  })
+
+  it('says why it ended', async () => {
+    const { events, output } = desk([
+      [
+        { data: bytes('bye'), offset: 0n },
+        { data: bytes(''), offset: 3n, closed: CloseReason.CLOSED },
+      ],
+    ])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(output()).toBe('bye')
+    expect(events().at(-1)).toMatchObject({ state: 'ended', text: 'somebody closed it' })
   })
 
   it('collects key strokes and numbers the calls', async () => {

@@ -1,5 +1,5 @@
 import { type Client, Code, ConnectError } from '@connectrpc/connect'
-import type { PipesService } from '../gen/weft/pipes/v1/pipes_pb'
+import { CloseReason, type PipesService } from '../gen/weft/pipes/v1/pipes_pb'
 import type { FromWorker, PipeEvent, PipeState } from '../shared/messages'
 import { backoff } from './backoff'
 import { Keystrokes } from './keystrokes'
@@ -14,6 +14,16 @@ const GIVE_UP_AFTER = 8
 /** How often it is asked who else is attached; the first time sooner, because a blank terminal needs a reason. */
 const LOOK_MS = 5_000
 const FIRST_LOOK_MS = 1_500
+
+/** Why a pipe was closed, as far as people need to be told. */
+const ENDS: Record<CloseReason, string> = {
+  [CloseReason.UNSPECIFIED]: '',
+  [CloseReason.ENDED]: '',
+  [CloseReason.CLOSED]: 'somebody closed it',
+  [CloseReason.ABANDONED]: 'its probe stayed away',
+  [CloseReason.IDLE]: 'nothing happened in it for too long',
+  [CloseReason.EXPIRED]: 'it was open for as long as is allowed',
+}
 
 type PipesClient = Pick<Client<typeof PipesService>, 'read' | 'write' | 'closePipe' | 'getPipe'>
 
@@ -71,6 +81,7 @@ export class PipeLink {
     for (let attempt = 0; !signal.aborted; ) {
       this.say('connecting')
       try {
+        let closed = CloseReason.UNSPECIFIED
         if (this.known) await this.client.getPipe({ pipeId: this.pipeId }, { signal })
         this.known = false
         for await (const response of this.client.read(
@@ -82,12 +93,13 @@ export class PipeLink {
             this.say('open')
             this.lookLater(FIRST_LOOK_MS)
           }
+          if (response.closed !== CloseReason.UNSPECIFIED) closed = response.closed
           this.take(response.data, response.offset)
           if (this.outstanding > this.most) await new Promise<void>((resolve) => (this.drained = resolve))
           if (signal.aborted) return
         }
         // The server ends the stream when the pipe is closed.
-        return this.finish('ended', '')
+        return this.finish('ended', ENDS[closed])
       } catch (error) {
         if (signal.aborted) return
         const cause = ConnectError.from(error)
