@@ -52,7 +52,8 @@ pub struct Ends {
 #[async_trait::async_trait]
 trait Backend: std::fmt::Debug + Send + Sync {
     async fn get(&self, key: &PipeKey) -> Result<Option<(Vec<u8>, u64)>, StoreError>;
-    /// Replaces what has this version, 0 for nothing; false if it has another one. `None` removes.
+    /// Replaces what has this version, 0 for nothing; false if it has another one. `None` removes, which is true of what is
+    /// not there.
     async fn swap(
         &self,
         key: &PipeKey,
@@ -131,7 +132,7 @@ impl Ends {
         self.calls.write("put", put).await
     }
 
-    /// Forgets a pipe if its place has this version; whether it had.
+    /// Forgets a pipe if its place has this version; whether it is unknown now.
     ///
     /// # Errors
     /// If the store is away; it may have been forgotten then.

@@ -9,24 +9,22 @@ use http_body_util::Full;
 use crate::http;
 use crate::port::Port;
 
-/// `port` is for HTTP, `admin` for agreeing with other servers, of which there are none. Gossip is at the same number of
-/// another loopback address: reserving a port takes its UDP half.
+/// `port` is for HTTP. What only other servers would use is on another loopback address, because reserving a port takes its
+/// UDP half: `admin` for calls, and for gossip the number of `port`.
 pub(super) fn arguments<'a>(
     command: &'a mut Command,
     port: &Port,
     admin: &Port,
     data: &Path,
 ) -> &'a mut Command {
-    let host = "127.0.0.1";
     let election = r#"performance = { raft_multiplier = 1 }, leave_on_terminate = false"#;
     command
         .args(["agent", "-server", "-bootstrap-expect=1", "-log-level=warn"])
         .args(["-node=weft-test", "-disable-host-node-id=true"])
-        .args([format!("-bind={host}"), format!("-client={host}")])
+        .args(["-bind=127.0.0.2", "-client=127.0.0.1"])
         .arg(format!("-http-port={}", port.number()))
         .arg(format!("-server-port={}", admin.number()))
-        .args(["-serf-lan-bind=127.0.0.2", "-advertise=127.0.0.1"])
-        .arg(format!("-serf-lan-port={}", admin.number()))
+        .arg(format!("-serf-lan-port={}", port.number()))
         .args(["-serf-wan-port=-1", "-grpc-port=-1", "-dns-port=-1"])
         .arg(format!("-hcl={election}"))
         .arg("-data-dir")

@@ -41,7 +41,11 @@ impl Backend for Memory {
         value: Option<Vec<u8>>,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        if state.places.get(key).map_or(0, |(_, version)| *version) != version {
+        let found = state.places.get(key).map(|(_, version)| *version);
+        if found.is_none() && value.is_none() {
+            return Ok(true);
+        }
+        if found.unwrap_or(0) != version {
             return Ok(false);
         }
         state.version += 1;

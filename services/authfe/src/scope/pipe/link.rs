@@ -174,11 +174,7 @@ impl Link {
             };
             way = match found {
                 Ok(Some(found)) => found,
-                Ok(None) => {
-                    return socket
-                        .close_with(close_code::AWAY, "the server is shutting down")
-                        .await;
-                }
+                Ok(None) => return socket.close("").await,
                 Err((code, words)) => return socket.close_with(code, words).await,
             };
         }
@@ -209,7 +205,7 @@ impl Link {
         );
     }
 
-    /// Another way; nothing when the socket ended.
+    /// Another way; nothing when the caller may no more, or the process shuts down.
     async fn find(
         &mut self,
         socket: &mut Socket,
