@@ -30,6 +30,9 @@ struct State {
     start: u64,
     /// Whether a probe's end has said where it is. Until then offsets mean nothing.
     begun: bool,
+    /// Up to where the probe's end had come when it began. It sends again what is missing here of that, which readers may
+    /// have from another holder.
+    came_to: u64,
     /// The probe's end will write no more.
     ended: bool,
     /// Where each connected reader is.
@@ -130,7 +133,7 @@ impl Output {
             return Some(state.attach(end));
         }
         let (from, to) = kept.unwrap_or((base, base));
-        state.begun = true;
+        (state.begun, state.came_to) = (true, to);
         (state.start, state.consumed) = (from, from);
         for reader in state.readers.values_mut() {
             // It may have read what is sent again.
@@ -222,7 +225,7 @@ impl Output {
             From::Unread => state.start,
         };
         let next = match state.begun {
-            true => from.clamp(state.start, state.end()),
+            true => from.clamp(state.start, state.end().max(state.came_to)),
             false => from,
         };
         let position = Position {

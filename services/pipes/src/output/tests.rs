@@ -142,3 +142,13 @@ async fn memory_is_bounded() {
     assert!(output.lock().bytes.len() <= HISTORY);
     assert_eq!(reader.offset(), 100 * 8192);
 }
+
+#[tokio::test]
+async fn reader_gets_nothing_twice_that_attaches_before_it_is_sent_again() {
+    let output = Arc::new(Output::default());
+    assert_eq!(begin(&output, Some((0, 6)), 0), Some(0));
+    let mut reader = output.reader(From::Offset(6), false);
+    output.write(1, b"first\n").await;
+    output.write(1, b"second").await;
+    assert_eq!(read_all(&mut reader).await, b"second");
+}
