@@ -82,7 +82,7 @@ pub(crate) fn needed(end: pb::End, announced: Permission) -> Permission {
 /// Where a call goes.
 enum Way {
     Here(Arc<Pipe>),
-    There(Streaming<pb::BridgeResponse>),
+    There(Box<Streaming<pb::BridgeResponse>>),
 }
 
 impl Pipes {
@@ -119,7 +119,7 @@ impl Pipes {
                 Found::There(route) => route,
             };
             if let Asked::Answer(answers) = self.ask(key, &route, (caller, end), &calls).await? {
-                return Ok(Way::There(answers));
+                return Ok(Way::There(Box::new(answers)));
             }
             found = self.places.find(key, Some(&route.replica)).await?;
         }
@@ -251,7 +251,7 @@ impl PipesService for Pipes {
                 let attached = attach(pipe, Attachment { hello, incoming })?;
                 Box::pin(ReceiverStream::new(attached))
             }
-            Way::There(answers) => of_kind(answers, |answer| match answer {
+            Way::There(answers) => of_kind(*answers, |answer| match answer {
                 Answer::Attach(answer) => Some(answer),
                 _ => None,
             }),
@@ -271,7 +271,7 @@ impl PipesService for Pipes {
         let calls = || stream::iter([Call::Read(read.clone())]);
         let answers = match self.way(&key, &caller, pb::End::User, calls).await? {
             Way::Here(pipe) => calls::read(pipe, read.from_offset),
-            Way::There(answers) => of_kind(answers, |answer| match answer {
+            Way::There(answers) => of_kind(*answers, |answer| match answer {
                 Answer::Read(answer) => Some(answer),
                 _ => None,
             }),
@@ -295,7 +295,7 @@ impl PipesService for Pipes {
         let calls = || stream::iter([Call::Write(write.clone())]);
         match self.way(&key, &caller, pb::End::User, calls).await? {
             Way::Here(pipe) => calls::write(&pipe, write).await?,
-            Way::There(answers) => drop(only(answers).await?),
+            Way::There(answers) => drop(only(*answers).await?),
         }
         Ok(Response::new(pb::WriteResponse {}))
     }
