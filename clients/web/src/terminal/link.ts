@@ -38,6 +38,8 @@ export class Link {
   private open = false
   /** The output up to here is on the screen. */
   private drawn: number
+  /** The screen that it had elsewhere, until all of it is drawn: another window may ask before that. */
+  private coming: Screen | undefined
 
   constructor(
     box: HTMLElement,
@@ -49,7 +51,12 @@ export class Link {
     this.input = terminal.raw && !terminal.watch
     this.parts = makeScreen(box, terminal.raw, this.input, fontSize)
     this.drawn = screen?.offset ?? 0
-    if (screen) this.parts.xterm.write(screen.text)
+    this.coming = screen
+    if (screen) {
+      this.parts.xterm.write(screen.text, () => {
+        this.coming = undefined
+      })
+    }
     this.listen(box)
     this.observer = new ResizeObserver(() => this.refit())
     this.observer.observe(box)
@@ -107,7 +114,8 @@ export class Link {
 
   /** What is on the screen and above it, for another window. */
   get screen(): Screen {
-    return { text: this.parts.serialize.serialize({ scrollback: MOVED_LINES }), offset: this.drawn }
+    const text = () => this.parts.serialize.serialize({ scrollback: MOVED_LINES })
+    return this.coming ?? { text: text(), offset: this.drawn }
   }
 
   get selection(): string {
