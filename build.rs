@@ -9,19 +9,25 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut files = Vec::new();
-    collect(Path::new("proto/weft"), &mut files)?;
-    files.sort();
     println!("cargo:rerun-if-changed=proto");
-
-    let descriptors = protox::compile(&files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    // Of others, and no part of what reflection shows.
+    generate(compile("proto/envoy")?, &out)?;
+
+    let descriptors = compile("proto/weft")?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     generate(descriptors.clone(), &out)?;
 
     let encoded = out.join("encoded");
     fs::create_dir_all(&encoded)?;
     generate(with_encoded_nodes(descriptors), &encoded)
+}
+
+fn compile(folder: &str) -> Result<FileDescriptorSet, Box<dyn Error>> {
+    let mut files = Vec::new();
+    collect(Path::new(folder), &mut files)?;
+    files.sort();
+    Ok(protox::compile(&files, ["proto"])?)
 }
 
 fn generate(descriptors: FileDescriptorSet, out: &Path) -> Result<(), Box<dyn Error>> {

@@ -36,6 +36,11 @@ package! {
     users "weft.users.v1"
 }
 
+/// What edges of the Envoy family ask: `envoy.service.auth.v3`, as far as Weft speaks it.
+pub mod envoy_auth {
+    tonic::include_proto!("envoy.service.auth.v3");
+}
+
 /// `weft.query.v1` as its server speaks it: nodes in bulk messages are bytes that are encoded already. The same on the
 /// wire as [`query::v1`].
 pub mod encoded {

@@ -26,4 +26,4 @@ pub use load::{Acked, Load, Made};
 pub use port::Port;
 pub use process::{Process, binary};
 pub use sandbox::{Sandbox, Topology};
-pub use servers::Server;
+pub use servers::{Server, tool};

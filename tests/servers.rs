@@ -17,6 +17,8 @@ use crate::http;
 use crate::port::Port;
 use kind::Kind;
 
+pub use kind::tool;
+
 /// How long a server may take to answer, on a machine that is busy building.
 const READY: Duration = Duration::from_secs(60);
 /// How often it is asked.

@@ -2,6 +2,7 @@
 
 mod check;
 mod drain;
+mod envoy;
 mod events;
 mod floods;
 mod frames;

@@ -141,7 +141,10 @@ impl Kind {
 }
 
 /// Something that `.ci/install` installed: in `target/tools`, or where `WEFT_TOOLS` says.
-fn tool(path: &str) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When it is not there.
+pub fn tool(path: &str) -> anyhow::Result<PathBuf> {
     let folder = match std::env::var_os("WEFT_TOOLS") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"),

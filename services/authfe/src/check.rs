@@ -1,8 +1,10 @@
-//! `GET /auth` on the private port: whether a request may pass, for edges of other people's that ask before they pass it on, as
-//! nginx does with `auth_request`.
+//! Whether a request may pass, for edges of other people's that ask before they pass it on: over HTTP (`GET /auth` on the
+//! private port), as nginx does with `auth_request`, and over gRPC, as Envoy does ([`envoy`]).
 //!
 //! The question carries the headers of the request in question. What is established is the same, by the same layers, as
 //! for requests to Weft itself.
+
+mod envoy;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -30,6 +32,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What establishes a caller, and for which organisation.
 const ASKED_WITH: [HeaderName; 4] = [AUTHORIZATION, COOKIE, HOST, ORG];
 
+const NO_PERMISSION: &str = "there is no such permission";
+
 /// What the question is about.
 #[derive(Debug, Deserialize)]
 struct Question {
@@ -46,42 +50,66 @@ fn view() -> String {
 #[derive(Debug, Clone, Copy)]
 struct Needed(Permission);
 
+/// Answers such questions, whoever asks them.
+#[derive(Debug, Clone)]
+struct Checker {
+    established: Router,
+}
+
+impl Checker {
+    fn new(identity: &Identity, limiter: &Limiter, rt: &Runtime) -> Self {
+        // Everybody may ask for this route, so that the question alone says what is needed.
+        let established = Router::new()
+            .route("/api", get(answer))
+            .with_state(rt.clone())
+            .layer(from_fn_with_state(limiter.clone(), limits::of_organisation))
+            .layer(from_fn_with_state(identity.clone(), identity::identify))
+            .layer(from_fn_with_state(limiter.clone(), limits::of_client));
+        Checker { established }
+    }
+
+    /// What a request with these headers would be answered: 200 with who it is, or why it may not pass.
+    async fn check(
+        &self,
+        permission: Permission,
+        headers: &HeaderMap,
+        client: Option<IpAddr>,
+    ) -> Response {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = http::Uri::from_static("/api");
+        for name in ASKED_WITH {
+            for value in headers.get_all(&name) {
+                request.headers_mut().append(&name, value.clone());
+            }
+        }
+        // The edge that asks is not the client, and must not be believed for being on this machine.
+        if let Some(client) = client {
+            let client = ConnectInfo(SocketAddr::new(client, 0));
+            request.extensions_mut().insert(client);
+        }
+        request.extensions_mut().insert(Needed(permission));
+        let answered = self.established.clone().oneshot(request).await;
+        answered.unwrap_or_else(|never| match never {})
+    }
+}
+
 pub(crate) fn router(identity: &Identity, limiter: &Limiter, rt: &Runtime) -> Router {
-    // Everybody may ask for this route, so that the question alone says what is needed.
-    let established = Router::new()
-        .route("/api", get(answer))
-        .with_state(rt.clone())
-        .layer(from_fn_with_state(limiter.clone(), limits::of_organisation))
-        .layer(from_fn_with_state(identity.clone(), identity::identify))
-        .layer(from_fn_with_state(limiter.clone(), limits::of_client));
+    let checker = Checker::new(identity, limiter, rt);
     Router::new()
         .route("/auth", get(ask))
-        .with_state(established)
+        .with_state(checker.clone())
+        .merge(envoy::router(checker))
 }
 
 async fn ask(
-    State(established): State<Router>,
+    State(checker): State<Checker>,
     Query(question): Query<Question>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(permission) = permission(&question.permission) else {
-        return ApiError::bad_request("there is no such permission").into_response();
-    };
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = http::Uri::from_static("/api");
-    for name in ASKED_WITH {
-        for value in headers.get_all(&name) {
-            request.headers_mut().append(&name, value.clone());
-        }
+    match permission(&question.permission) {
+        Some(permission) => checker.check(permission, &headers, client(&headers)).await,
+        None => ApiError::bad_request(NO_PERMISSION).into_response(),
     }
-    // The edge that asks is not the client, and must not be believed for being on this machine.
-    if let Some(client) = client(&headers) {
-        let client = ConnectInfo(SocketAddr::new(client, 0));
-        request.extensions_mut().insert(client);
-    }
-    request.extensions_mut().insert(Needed(permission));
-    let answered = established.oneshot(request).await;
-    answered.unwrap_or_else(|never| match never {})
 }
 
 async fn answer(
