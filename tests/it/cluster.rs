@@ -1,4 +1,4 @@
-//! Three replicas of controls as processes that share SQS: callers at one, probes at another, and either dies.
+//! Three replicas of controls as processes that share SQS: callers at one, probes at another, and any of them dies.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -151,6 +151,7 @@ async fn commands_are_each_run_once_where_they_belong() -> anyhow::Result<()> {
 enum Victim {
     Holder,
     Caller,
+    Sqs,
 }
 
 /// How often each is killed; more with WEFT_KILLS.
@@ -181,6 +182,10 @@ async fn kill(
         match victim {
             Victim::Holder => cluster.kill(1).await,
             Victim::Caller => cluster.kill(0).await,
+            Victim::Sqs => {
+                cluster.sqs.kill();
+                Ok(())
+            }
         }
     };
     let (ended, killed) = tokio::join!(calling, killing);
@@ -188,8 +193,41 @@ async fn kill(
     match victim {
         Victim::Holder => cluster.start_replica(1).await?,
         Victim::Caller => cluster.start_replica(0).await?,
+        Victim::Sqs => cluster.sqs.restart().await?,
     }
     Ok(ended)
+}
+
+/// Waits until every replica reaches every probe of an organisation.
+async fn until_together(callers: &Callers) -> anyhow::Result<()> {
+    let command = |from, probe| Command {
+        from,
+        org: ORGS[0],
+        probe: format!("p{probe}"),
+        node: "any".to_owned(),
+    };
+    let mut unreached = Vec::new();
+    let together = until("every replica reaches every probe", PATIENCE, async || {
+        let pairs = (0..REPLICAS).flat_map(|from| (0..PROBES).map(move |probe| (from, probe)));
+        let ended = pairs.map(|(from, probe)| async move {
+            let ended = command(from, probe).run(callers).await;
+            (from, probe, ended.answer)
+        });
+        unreached = futures_util::future::join_all(ended).await;
+        unreached.retain(|(.., answer)| !matches!(answer, Ok(true)));
+        Ok(unreached.is_empty())
+    });
+    together.await.with_context(|| format!("{unreached:?}"))
+}
+
+/// SQS loses all queues once more, before or after its replicas have made theirs again. How long it took from its return
+/// until they reached each other.
+async fn forget_again(cluster: &mut Cluster, random: &mut StdRng) -> anyhow::Result<Duration> {
+    sleep(Duration::from_millis(random.random_range(0..3000))).await;
+    cluster.sqs.restart().await?;
+    let back = Instant::now();
+    until_together(&cluster.callers()?).await?;
+    Ok(back.elapsed())
 }
 
 fn check(ended: &[Ended], ran: &HashMap<String, u32>) -> anyhow::Result<()> {
@@ -217,14 +255,15 @@ fn check(ended: &[Ended], ran: &HashMap<String, u32>) -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_told_whichever_replica_dies_and_no_queue_is_left() -> anyhow::Result<()> {
+async fn callers_are_told_whatever_dies_and_no_queue_is_left() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(REPLICAS, HEARTBEAT).await?;
     let callers = cluster.callers()?;
     let mut probes = Probes::new(callers.clone());
     connect_all(&mut probes);
     let (mut random, mut numbers) = (StdRng::seed_from_u64(7), 0);
-    for victim in [Victim::Holder, Victim::Caller] {
+    for victim in [Victim::Holder, Victim::Caller, Victim::Sqs] {
         let (mut answered, mut told, mut longest) = (0, 0, Duration::ZERO);
+        let mut apart = Duration::ZERO;
         for _ in 0..kills()? {
             until_all_are_known(&callers).await?;
             let ended = kill(&mut cluster, victim, numbers..numbers + 30, &mut random).await?;
@@ -233,11 +272,19 @@ async fn callers_are_told_whichever_replica_dies_and_no_queue_is_left() -> anyho
             let answers = ended.iter().filter(|ended| ended.answer.is_ok()).count();
             (answered, told) = (answered + answers, told + ended.len() - answers);
             longest = longest.max(ended.iter().map(|e| e.took).max().unwrap_or_default());
+            if victim == Victim::Sqs {
+                apart = apart.max(forget_again(&mut cluster, &mut random).await?);
+            }
         }
         println!(
             "{victim:?} killed {} times: {answered} answers, {told} clear errors, each within {longest:.2?}",
             kills()?
         );
+        if victim == Victim::Sqs {
+            println!(
+                "killed once more each time, replicas reached each other within {apart:.2?} of its return"
+            );
+        }
     }
     until_all_are_known(&callers).await?;
     orphans_are_swept(&mut cluster).await?;

@@ -178,8 +178,11 @@ impl Directory {
         self.insert(from, probe, held.epoch, connection);
     }
 
-    /// Forgets a replica and all that it holds.
+    /// Forgets another replica and all that it holds. What this one holds ends by being closed, whatever becomes of its queue.
     pub(crate) fn forget(&mut self, replica: &str) {
+        if replica == self.own {
+            return;
+        }
         for epoch in self.epochs(replica, 0..=u64::MAX) {
             self.remove(replica, epoch);
         }

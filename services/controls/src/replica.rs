@@ -5,6 +5,7 @@ mod hold;
 mod invoke;
 mod mail;
 mod outbox;
+mod peers;
 mod presence;
 
 use std::collections::HashMap;
@@ -47,7 +48,7 @@ pub(crate) struct Replica {
     /// Epochs of own connections that have begun or ended since the others were told.
     changes: Mutex<Vec<u64>>,
     changed: Notify,
-    peers: Mutex<presence::Peers>,
+    peers: Mutex<peers::Peers>,
     heard: Notify,
     rejoined: Notify,
     /// Who holds what is known.

@@ -37,6 +37,18 @@ async fn newest_connection_wins_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn own_connections_are_not_forgotten_with_the_queue() {
+    let mut a = Directory::new("a");
+    let epoch = a.open(probe("p"), "1", 1);
+    a.apply("b", &Presence::default());
+    a.forget("a");
+    a.forget("b");
+    assert_eq!(a.newest(&probe("p")), holder("a", epoch));
+    a.close(epoch);
+    assert_eq!(a.newest(&probe("p")), None);
+}
+
+#[tokio::test]
 async fn whatever_the_order_what_is_told_comes_to_the_same() {
     let mut a = Directory::new("a");
     let first = a.open(probe("p1"), "1", 1);

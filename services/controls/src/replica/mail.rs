@@ -1,5 +1,6 @@
 //! Messages that come through this replica's queue, and how they are written.
 
+use std::mem::replace;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use prost::Message as _;
 use proto::controls::v1 as pb;
 use proto::controls::v1::replica_message::Message;
 use stores::StoreError;
+use stores::queues::Received;
 use tokio::time::sleep;
 
 use super::Replica;
@@ -17,6 +19,26 @@ use super::clocks::Backoff;
 const PURPOSE: &str = "weft.controls.v1.ReplicaMessage";
 /// How long a call waits for messages: the longest that SQS allows.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// This replica's queue, by the last call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Works,
+    /// SQS is there, and the queue is not.
+    Missing,
+    Away,
+}
+
+impl State {
+    fn of(error: &StoreError) -> State {
+        match error {
+            StoreError::NotFound(_) => State::Missing,
+            StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Refused(_) => {
+                State::Away
+            }
+        }
+    }
+}
 
 impl Replica {
     /// Sends a message to another replica. One whose queue is gone is gone itself.
@@ -46,33 +68,51 @@ impl Replica {
         });
     }
 
-    /// Makes this replica's queue, and again if it is lost; takes in what comes.
+    /// Takes in what comes through this replica's queue, and makes the queue again if it is lost.
     pub(super) async fn receive(self: &Arc<Self>) {
         let mut backoff = Backoff::new();
+        let mut state = State::Works;
         loop {
-            match self.queues.receive(&self.id, WAIT).await {
+            // After an error one wants to know at once whether it is over.
+            let wait = match state {
+                State::Works => WAIT,
+                State::Away | State::Missing => Duration::ZERO,
+            };
+            match self.queues.receive(&self.id, wait).await {
                 Ok(messages) => {
                     backoff.reset();
-                    for message in &messages {
-                        self.take(&message.body);
+                    if replace(&mut state, State::Works) != State::Works {
+                        self.rejoin();
                     }
-                    let replica = Arc::clone(self);
-                    self.rt.spawn("deletion of messages", async move {
-                        // What stays comes again, and is known then.
-                        let _ = replica.queues.delete(&replica.id, &messages).await;
-                    });
+                    self.take_all(messages);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "no messages");
-                    sleep(backoff.next()).await;
-                    if matches!(error, StoreError::NotFound(_)) {
+                    self.note_silence();
+                    let now = State::of(&error);
+                    if replace(&mut state, now) != now {
+                        // SQS is back without the queue, or gone: nothing is known of how long that takes.
+                        backoff.reset();
+                    }
+                    if now == State::Missing {
                         // It is tried again when the next call fails, too.
                         let _ = self.queues.create(&self.id).await;
-                        self.rejoin();
                     }
+                    sleep(backoff.next()).await;
                 }
             }
         }
+    }
+
+    fn take_all(self: &Arc<Self>, messages: Vec<Received>) {
+        for message in &messages {
+            self.take(&message.body);
+        }
+        let replica = Arc::clone(self);
+        self.rt.spawn("deletion of messages", async move {
+            // What stays comes again, and is known then.
+            let _ = replica.queues.delete(&replica.id, &messages).await;
+        });
     }
 
     fn take(self: &Arc<Self>, body: &Bytes) {

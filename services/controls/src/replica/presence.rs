@@ -1,6 +1,5 @@
 //! Who is there and who holds what: what replicas tell each other of themselves.
 
-use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::Replica;
 use super::clocks::{Backoff, Reading};
 use super::invoke::SYNC;
+use super::peers::{Peer, Peers};
 
 /// Changes that follow each other so fast are told together.
 const TOGETHER: Duration = Duration::from_millis(20);
@@ -21,30 +21,6 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const LOOK: u64 = 3;
 /// Signs of life that a replica may miss before it is taken as gone.
 const MISSED: u32 = 3;
-/// How many times it is asked then whether it is there before its queue is deleted: a busy one must not lose its queue.
-const ASKED: u32 = 20;
-
-/// The other replicas, as far as they are known.
-#[derive(Debug, Default)]
-pub(super) struct Peers {
-    known: HashMap<String, Peer>,
-    /// Queues of replicas that do not say anything, and since when.
-    strangers: BTreeMap<String, Instant>,
-    /// When this replica's own queue was last seen to work.
-    heard_self: Option<Instant>,
-    /// Signs of life with which one looks for others.
-    eager_looks: u64,
-}
-
-#[derive(Debug)]
-struct Peer {
-    clock: Reading,
-    heard: Instant,
-    /// When it was last asked for everything.
-    asked: Option<Instant>,
-    /// It has told everything once.
-    complete: bool,
-}
 
 impl Replica {
     fn peers(&self) -> MutexGuard<'_, Peers> {
@@ -98,7 +74,7 @@ impl Replica {
     /// Takes in what a replica says of itself.
     pub(super) fn hear(self: &Arc<Self>, from: &str, sent_at_ms: u64, presence: &Presence) {
         if from == self.id {
-            self.peers().heard_self = Some(Instant::now());
+            self.peers().hear_self(self.heartbeat);
             return;
         }
         if presence.leaving {
@@ -106,7 +82,12 @@ impl Replica {
             return;
         }
         let whole = self.directory().apply(from, presence);
-        if self.note(from, sent_at_ms, presence.complete.is_some(), whole) {
+        let must_ask = {
+            let mut peers = self.peers();
+            peers.hear(from, Reading::now(sent_at_ms));
+            peers.must_ask(from, presence.complete.is_some(), whole, self.heartbeat)
+        };
+        if must_ask {
             self.ask(from);
         }
         if presence.ask && !self.rt.shutdown.is_cancelled() {
@@ -117,29 +98,9 @@ impl Replica {
         self.heard.notify_waiters();
     }
 
-    /// Notes that a replica is there. Whether it must be asked for everything.
-    fn note(&self, from: &str, sent_at_ms: u64, complete: bool, whole: bool) -> bool {
-        let (now, clock) = (Instant::now(), Reading::now(sent_at_ms));
-        let mut peers = self.peers();
-        peers.strangers.remove(from);
-        let peer = peers.known.entry(from.to_owned()).or_insert_with(|| {
-            tracing::info!(replica = from, "another replica is there");
-            Peer {
-                clock,
-                heard: now,
-                asked: None,
-                complete: false,
-            }
-        });
-        peer.clock = peer.clock.or_better(clock);
-        peer.heard = now;
-        peer.complete |= complete;
-        let lately = peer.asked.is_some_and(|asked| now - asked < self.heartbeat);
-        let must = !lately && (!peer.complete || !whole);
-        if must {
-            peer.asked = Some(now);
-        }
-        must
+    /// This replica's queue does not work: that others are not heard of says nothing about them.
+    pub(super) fn note_silence(&self) {
+        self.peers().own_queue = None;
     }
 
     /// Tells the others of changes at once, and that this replica is there from time to time.
@@ -166,6 +127,7 @@ impl Replica {
                     beat += 1;
                 }
                 () = self.rejoined.notified() => {
+                    self.ask_again();
                     self.look_again();
                     let _ = self.look().await;
                     self.beat();
@@ -187,9 +149,17 @@ impl Replica {
         eager
     }
 
-    /// This replica's queue was lost, and others may believe that it is gone.
+    /// This replica's queue works again. Others may believe that it is gone, and what they said meanwhile may be lost.
     pub(super) fn rejoin(&self) {
         self.rejoined.notify_one();
+    }
+
+    /// Asks all others for everything, whether they were asked lately or not.
+    fn ask_again(self: &Arc<Self>) {
+        // The last receiving call may have been cut off, and still take what comes next.
+        self.post(&self.id, Message::Presence(Presence::default()));
+        let peers = self.peers().doubt_all();
+        peers.iter().for_each(|peer| self.ask(peer));
     }
 
     /// Finds the others and waits until they have told what they hold.
@@ -288,18 +258,7 @@ impl Replica {
 
     /// Deletes queues whose replicas say nothing, if what they say would come through to this one.
     async fn sweep(self: &Arc<Self>) {
-        let orphans: Vec<String> = {
-            let peers = self.peers();
-            let works = |heard: Instant| heard.elapsed() <= self.heartbeat * 2;
-            let works = peers.heard_self.is_some_and(works);
-            let patience = self.heartbeat * ASKED;
-            let silent = peers
-                .strangers
-                .iter()
-                .filter(|(_, s)| s.elapsed() > patience);
-            let silent = silent.map(|(id, _)| id.clone());
-            if works { silent.collect() } else { Vec::new() }
-        };
+        let orphans = self.peers().orphans(self.heartbeat);
         for orphan in orphans {
             match self.queues.remove(&orphan).await {
                 Ok(()) => {
@@ -314,8 +273,7 @@ impl Replica {
         }
         let strangers: Vec<String> = self.peers().strangers.keys().cloned().collect();
         if !strangers.is_empty() {
-            let own = self.id.clone();
-            self.post(&own, Message::Presence(Presence::default()));
+            self.post(&self.id, Message::Presence(Presence::default()));
             strangers.iter().for_each(|stranger| self.ask(stranger));
         }
     }
