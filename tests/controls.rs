@@ -1,6 +1,7 @@
 //! Replicas of controls as processes that share SQS, and probes that are connected to them.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ const SHARING: usize = 100;
 pub struct Cluster {
     /// SQS.
     pub sqs: Server,
+    /// Users, which keeps the audit log, and where it is.
+    users: (Process, String),
     replicas: Vec<Replica>,
     key: Key,
     heartbeat: String,
@@ -44,6 +47,14 @@ struct Replica {
     port: Port,
 }
 
+async fn users(dir: &Path, key: &Path) -> anyhow::Result<(Process, String)> {
+    let (data, key) = (dir.to_string_lossy(), key.to_string_lossy());
+    let flags = ["users", "--data-dir", &data, "--key-file", &key];
+    let mut process = Process::spawn(&flags, None, None)?;
+    let address = process.ready().await?;
+    Ok((process, format!("http://{address}")))
+}
+
 impl Cluster {
     /// Starts so many replicas whose sign of life comes so often, such as `1s`.
     ///
@@ -51,10 +62,12 @@ impl Cluster {
     /// When something does not get ready.
     pub async fn start(replicas: usize, heartbeat: &str) -> anyhow::Result<Cluster> {
         let dir = TempDir::new()?;
+        let key = dir.path().join("assertion.key");
         let mut cluster = Cluster {
+            users: users(dir.path(), &key).await?,
             sqs: Server::moto().await?,
             replicas: Vec::new(),
-            key: Key::open(&dir.path().join("assertion.key"))?,
+            key: Key::open(&key)?,
             heartbeat: heartbeat.to_owned(),
             dir,
         };
@@ -91,6 +104,8 @@ impl Cluster {
             &queues,
             "--controls-heartbeat",
             &self.heartbeat,
+            "--users",
+            &self.users.1,
         ];
         let mut process = Process::spawn(&[&flags[..], &more[..]].concat(), None, None)?;
         process.ready().await?;

@@ -40,10 +40,23 @@ pub async fn controls<F>(address: &str, probe: &str, answer: F) -> anyhow::Resul
 where
     F: Fn(&Value) -> Value + Send + 'static,
 {
-    let headers = [
-        ("x-scope-probe-id", probe),
-        ("x-scope-probe-version", "1.13.2"),
-    ];
+    controls_with(address, &[("x-scope-probe-id", probe)], answer).await
+}
+
+/// As [`controls`], with these headers, which name the probe.
+///
+/// # Errors
+/// When the socket is refused.
+pub async fn controls_with<F>(
+    address: &str,
+    headers: &[(&str, &str)],
+    answer: F,
+) -> anyhow::Result<()>
+where
+    F: Fn(&Value) -> Value + Send + 'static,
+{
+    let version = [("x-scope-probe-version", "1.13.2")];
+    let headers = [headers, &version].concat();
     let opened = open(address, "/api/control/ws", &headers).await;
     let mut socket = match opened {
         Ok(socket) => socket,

@@ -241,6 +241,9 @@ async fn one_each(
         if service == "users" {
             flags.extend(users_flags);
         }
+        if let ("pipes" | "controls", Some(users)) = (service, addresses.first()) {
+            flags.extend(["--users", users]);
+        }
         if let ("controls", Some(pipes)) = (service, addresses.last()) {
             flags.extend(["--pipes", pipes]);
         }

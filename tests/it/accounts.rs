@@ -1,5 +1,6 @@
 //! Organisations, members and tokens, as operators make them and callers use them.
 
+mod audited;
 mod canary;
 mod edge;
 mod isolation;

@@ -74,7 +74,7 @@ enum Command {
     Token(token::Token),
     /// Make a link with which an admin logs in once: the first one, or one who has no other way in any more
     Bootstrap(bootstrap::Bootstrap),
-    /// The audit log: who changed what
+    /// The audit log: who did what, and from where
     #[command(subcommand)]
     Audit(audit::Audit),
 }

@@ -1,6 +1,7 @@
 //! Who a call is made for.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -26,6 +27,8 @@ pub struct Caller {
     pub org_id: String,
     /// Who acts, for logs.
     pub subject: String,
+    /// Where the call comes from; none if no client is behind it.
+    pub address: Option<IpAddr>,
     permissions: Vec<i32>,
     session: Option<Session>,
 }
@@ -57,9 +60,16 @@ impl Caller {
         Caller {
             org_id: assertion.org_id,
             subject: assertion.subject,
+            address: assertion.address.parse().ok(),
             permissions: assertion.permissions,
             session,
         }
+    }
+
+    /// Where the call comes from, as text; empty if no client is behind it.
+    #[must_use]
+    pub fn address_text(&self) -> String {
+        self.address.map_or_else(String::new, |ip| ip.to_string())
     }
 
     /// The session; none for a caller with a token, one from this machine, or another service.
@@ -121,7 +131,7 @@ impl Caller {
 /// Signs an assertion for this organisation and puts it on the request: for a service that acts on its own.
 #[must_use]
 pub fn authorise<T>(
-    mut request: Request<T>,
+    request: Request<T>,
     key: &Key,
     org_id: &str,
     subject: &str,
@@ -133,6 +143,28 @@ pub fn authorise<T>(
         permissions: permissions.iter().map(|&p| i32::from(p)).collect(),
         ..Assertion::default()
     };
+    signed(request, key, assertion)
+}
+
+/// As [`authorise`], for a service that goes on with what this caller asked it for, and needs these permissions alone.
+#[must_use]
+pub fn authorise_for<T>(
+    request: Request<T>,
+    key: &Key,
+    caller: &Caller,
+    permissions: &[Permission],
+) -> Request<T> {
+    let assertion = Assertion {
+        org_id: caller.org_id.clone(),
+        subject: caller.subject.clone(),
+        permissions: permissions.iter().map(|&p| i32::from(p)).collect(),
+        address: caller.address_text(),
+        ..Assertion::default()
+    };
+    signed(request, key, assertion)
+}
+
+fn signed<T>(mut request: Request<T>, key: &Key, assertion: Assertion) -> Request<T> {
     let mut headers = HeaderMap::new();
     headers.insert(ASSERTION_HEADER, key.sign(assertion, SystemTime::now()));
     request.metadata_mut().as_mut().extend(headers);
@@ -165,5 +197,40 @@ mod tests {
         assert_eq!(refused.code(), Code::PermissionDenied);
         let info = refused.get_details_error_info().expect("a reason");
         assert_eq!((&*info.reason, &*info.domain), (LOGIN_TOO_OLD, "weft"));
+    }
+
+    #[test]
+    fn only_addresses_count_as_such() {
+        for (said, known) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("192.0.2.1, or so", ""),
+            ("", ""),
+        ] {
+            let assertion = Assertion {
+                address: said.to_owned(),
+                ..Assertion::default()
+            };
+            let caller = Caller::from_assertion(assertion, SystemTime::now());
+            assert_eq!(caller.address_text(), known, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_goes_on_for_a_caller_says_who_it_was_and_no_more() {
+        let key = Key::generate();
+        let caller = Caller {
+            org_id: "amber".to_owned(),
+            subject: "usr_1".to_owned(),
+            address: "192.0.2.1".parse().ok(),
+            permissions: vec![Permission::Admin.into(), Permission::Exec.into()],
+            session: None,
+        };
+        let request = authorise_for(Request::new(()), &key, &caller, &[Permission::Exec]);
+        let header = request.metadata().as_ref()[ASSERTION_HEADER].clone();
+        let known = key.verify(&header, SystemTime::now()).expect("verified");
+        assert_eq!(known.address_text(), "192.0.2.1");
+        assert_eq!((&*known.org_id, &*known.subject), ("amber", "usr_1"));
+        assert!(known.may(Permission::Exec) && !known.may(Permission::Admin));
     }
 }

@@ -14,6 +14,6 @@ mod key;
 mod replicas;
 mod wide;
 
-pub use caller::{ASSERTION_HEADER, Caller, LOGIN_TOO_OLD, Session, authorise};
+pub use caller::{ASSERTION_HEADER, Caller, LOGIN_TOO_OLD, Session, authorise, authorise_for};
 pub use channel::Channel;
 pub use key::{Key, KeyError, VerifyError};

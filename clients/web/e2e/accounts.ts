@@ -113,8 +113,8 @@ async function makeToken(page: Page): Promise<void> {
 async function audit(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Audit log' }).click()
   await page.getByRole('searchbox', { name: 'Filter' }).fill('token.revoke ada@')
-  await page.getByRole('row', { name: /token\.revoke/ }).waitFor()
-  assert.equal(await page.getByRole('row', { name: /token\.create/ }).count(), 0)
+  await page.getByRole('row', { name: /Token revoked/ }).waitFor()
+  assert.equal(await page.getByRole('row', { name: /Token made/ }).count(), 0)
   await checkAccessible(page)
   await shot(page, 'audit')
   const saving = page.waitForEvent('download')

@@ -58,7 +58,7 @@ async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Respo
             return Status::unimplemented("this is not served on the public port").into_http();
         }
         Some(Rule::Open) => return send(&peers.open, request).await,
-        Some(Rule::Known | Rule::Any(_)) => {}
+        Some(Rule::Known | Rule::Any(_) | Rule::Recorded(_)) => {}
     }
     let Some(peer) = peer(path, peers) else {
         return Status::unimplemented("there is no such service").into_http();
@@ -75,6 +75,9 @@ async fn forward(mut request: http::Request<Body>, peers: &Peers) -> http::Respo
         request.headers_mut().remove(credential);
     }
     let response = send(peer, request).await;
+    if let Some(status) = signed.refused() {
+        return status.into_http();
+    }
     response.map(|body| Body::new(Revocable::new(body, signed.ended())))
 }
 

@@ -5,9 +5,10 @@ mod revocations;
 mod site;
 mod verdicts;
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -18,7 +19,7 @@ use proto::users::v1::authenticate_request::Credential;
 use proto::users::v1::users_service_client::UsersServiceClient;
 use runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::Config;
 use crate::error::ApiError;
@@ -55,6 +56,8 @@ pub(crate) struct Identity {
 #[derive(Debug, Clone)]
 pub(crate) struct Signed {
     assertion: Result<Assertion, Status>,
+    /// Why what is asked for is refused once the service has written it down.
+    refused: Option<Status>,
     key: Key,
     /// Cancelled when the caller loses what it had.
     ended: CancellationToken,
@@ -81,6 +84,12 @@ impl Signed {
         Ok(self.key.sign(assertion, SystemTime::now()))
     }
 
+    /// Why this is refused, after the service was asked, whatever it says. The service knows no more permissions of the caller
+    /// than the edge, and refuses it too.
+    pub(crate) fn refused(&self) -> Option<Status> {
+        self.refused.clone()
+    }
+
     /// Cancelled when what was opened with this assertion must end.
     pub(crate) fn ended(&self) -> CancellationToken {
         self.ended.clone()
@@ -101,21 +110,35 @@ impl Identity {
         }
     }
 
-    async fn sign(&self, org: &str, credential: Option<Credential>, rule: Rule) -> Signed {
-        match self.believed(org, credential).await {
-            Ok(believed) => {
-                let assertion = check(&believed, rule).map(|()| believed.assertion.clone());
-                Signed {
-                    assertion,
-                    key: self.rt.key.clone(),
-                    ended: believed.ended,
+    async fn sign(
+        &self,
+        org: &str,
+        credential: Option<Credential>,
+        (rule, address): (Rule, String),
+    ) -> Signed {
+        let believed = self.believed(org, credential).await;
+        let ended = match &believed {
+            Ok(believed) => believed.ended.clone(),
+            Err(_) => CancellationToken::new(),
+        };
+        let mut refused = None;
+        let assertion = believed.and_then(|believed| {
+            match (check(&believed, rule), rule) {
+                (Err(status), Rule::Recorded(_)) if status.code() == Code::PermissionDenied => {
+                    refused = Some(status);
                 }
+                (checked, _) => checked?,
             }
-            Err(status) => Signed {
-                assertion: Err(status),
-                key: self.rt.key.clone(),
-                ended: CancellationToken::new(),
-            },
+            Ok(Assertion {
+                address,
+                ..believed.assertion
+            })
+        });
+        Signed {
+            assertion,
+            refused,
+            key: self.rt.key.clone(),
+            ended,
         }
     }
 
@@ -134,7 +157,7 @@ impl Identity {
 fn check(believed: &Believed, rule: Rule) -> Result<(), Status> {
     let needed = match rule {
         Rule::Open | Rule::Known | Rule::Internal => return Ok(()),
-        Rule::Any(needed) => needed,
+        Rule::Any(needed) | Rule::Recorded(needed) => needed,
     };
     let may = |permissions: &[i32]| needed.iter().any(|&p| permissions.contains(&p.into()));
     if may(&believed.assertion.permissions) {
@@ -181,7 +204,10 @@ pub(crate) async fn identify(
     };
     let credential = credential(&request, identity.trust_loopback, &identity.site);
     let org = organisation(&request).to_owned();
-    let signed = identity.sign(&org, credential, rule).await;
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
+    let asked = (rule, address.unwrap_or_default());
+    let signed = identity.sign(&org, credential, asked).await;
     request.extensions_mut().insert(signed);
     secured(next.run(request).await)
 }

@@ -139,7 +139,10 @@ async fn open_link(State(edge): State<Edge>, request: Request) -> Result<Respons
 
 async fn logout(State(edge): State<Edge>, request: Request) -> Result<Response, ApiError> {
     if let Some(secret) = edge.site.cookie(Cookie::Session, request.headers()) {
-        let message = pb::EndSessionRequest { secret };
+        let message = pb::EndSessionRequest {
+            secret,
+            address: browser(&edge, &request).address,
+        };
         client(&edge).end_session(timed(message)).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();

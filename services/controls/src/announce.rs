@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Caller, Channel, Key, authorise};
+use client::{Caller, Channel, Key, authorise_for};
 use proto::controls::v1::ControlResult;
 use proto::pipes::v1::AnnounceRequest;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
@@ -55,8 +55,7 @@ impl Announcer {
             pipe_id: id.to_owned(),
             permission: permission.into(),
         });
-        let (org, subject) = (&caller.org_id, &caller.subject);
-        let mut request = authorise(request, &self.key, org, subject, &[permission]);
+        let mut request = authorise_for(request, &self.key, caller, &[permission]);
         request.set_timeout(TRY);
         let Some(mut pipes) = self.pipes.clone() else {
             return Err(Status::failed_precondition(

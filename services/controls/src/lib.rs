@@ -12,6 +12,7 @@
 //!
 //! **Invariant:** a call is handed to the one connection that was the newest when the call came, at most once, and never after
 //! its caller was answered.
+//! **Invariant:** a call is in the audit log before it is handed on.
 //! **Invariant:** what comes through a queue is believed only if it was sealed with the deployment's key.
 //! **Invariant:** probes of two organisations never share a name: every key has both.
 
@@ -29,7 +30,7 @@ use std::time::Duration;
 use client::Channel;
 use proto::controls::v1::controls_service_client::ControlsServiceClient;
 use proto::controls::v1::controls_service_server::ControlsServiceServer;
-use runtime::Runtime;
+use runtime::{Recorder, Runtime};
 use stores::Queues;
 
 use crate::metrics::Metrics;
@@ -56,22 +57,30 @@ impl Default for Config {
 /// The client of other parts.
 pub type Client = ControlsServiceClient<Channel>;
 
+/// Ways to other services.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// Where calls are written down before they are made, and those that were refused.
+    pub recorder: Recorder,
+    /// Who is told which pipes probes answered with; without it nobody can attach to them.
+    pub pipes: Option<Channel>,
+}
+
 /// Starts the service as a replica among those that share its queues.
-/// It tells `pipes`, if there is a way there, which pipes probes answered with.
 ///
 /// # Errors
 /// When its metrics are registered already.
 pub fn start(
     config: Config,
     queues: Queues,
-    pipes: Option<Channel>,
+    peers: Peers,
     rt: &Runtime,
 ) -> Result<ControlsServiceServer<Controls>, prometheus::Error> {
     let metrics = Metrics::register(rt)?;
     let replica = Replica::start(queues, config.heartbeat, metrics.clone(), rt);
-    let announcer = announce::Announcer::new(pipes, rt.key.clone());
+    let announcer = announce::Announcer::new(peers.pipes, rt.key.clone());
     Ok(ControlsServiceServer::new(Controls::new(
-        announcer,
+        (announcer, peers.recorder),
         replica,
         metrics,
         rt.clone(),

@@ -7,7 +7,7 @@ use proto::controls::v1 as pb;
 use proto::controls::v1::connect_request::Message;
 use proto::controls::v1::controls_service_server::ControlsService;
 use proto::tenant::v1::Permission;
-use runtime::Runtime;
+use runtime::{Event, Recorder, Runtime};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ const VERSION_BYTES: usize = 64;
 #[derive(Debug)]
 pub struct Controls {
     announcer: Announcer,
+    recorder: Recorder,
     replica: Arc<Replica>,
     metrics: Metrics,
     rt: Runtime,
@@ -33,17 +34,72 @@ pub struct Controls {
 
 impl Controls {
     pub(crate) fn new(
-        announcer: Announcer,
+        (announcer, recorder): (Announcer, Recorder),
         replica: Arc<Replica>,
         metrics: Metrics,
         rt: Runtime,
     ) -> Self {
         Controls {
             announcer,
+            recorder,
             replica,
             metrics,
             rt,
         }
+    }
+
+    /// The caller, if it may run this control, what it asks for makes sense, and that is in the audit log. Refusals get there
+    /// later.
+    async fn allowed(&self, request: &Request<pb::InvokeRequest>) -> Result<Caller, Status> {
+        let asked = request.get_ref();
+        let needs = permission(&asked.control);
+        let caller = Caller::of(request, needs).and_then(|caller| {
+            if needs == Permission::HostExec {
+                caller.require_recent_login()?;
+            }
+            Ok(caller)
+        });
+        // What is longer than its limit is not written anywhere.
+        check(asked)?;
+        let known = request.extensions().get::<Caller>();
+        tracing::info!(
+            org = known.map_or("", |caller| &caller.org_id),
+            subject = known.map_or("", |caller| &caller.subject),
+            probe = asked.probe_id,
+            control = asked.control,
+            node = asked.node_id,
+            allowed = caller.is_ok(),
+            "control"
+        );
+        match &caller {
+            Ok(caller) => {
+                let run = recorded("control.run", asked, None);
+                self.recorder.record(run.by(caller)).await?;
+            }
+            Err(status) => {
+                let refused = recorded("control.refuse", asked, Some(status.message()));
+                if let Some(caller) = known {
+                    self.recorder.record_refused(refused.by(caller));
+                }
+            }
+        }
+        caller
+    }
+}
+
+/// What the audit log says of a call.
+fn recorded(action: &'static str, asked: &pb::InvokeRequest, refused: Option<&str>) -> Event {
+    let pb::InvokeRequest {
+        probe_id,
+        node_id,
+        control,
+        ..
+    } = asked;
+    let reason = refused.map_or_else(String::new, |reason| format!(": {reason}"));
+    Event {
+        action,
+        target: node_id.clone(),
+        detail: format!("{control} on probe {probe_id}{reason}"),
     }
 }
 
@@ -76,43 +132,19 @@ fn outcome(result: &Result<pb::ControlResult, InvokeError>) -> &'static str {
     }
 }
 
-/// The caller, if it may run this control and what it asks for makes sense. The log has it either way.
-fn allowed(request: &Request<pb::InvokeRequest>) -> Result<Caller, Status> {
-    let asked = request.get_ref();
-    let needs = permission(&asked.control);
-    let caller = Caller::of(request, needs).and_then(|caller| {
-        if needs == Permission::HostExec {
-            caller.require_recent_login()?;
-        }
-        Ok(caller)
-    });
-    let sound = check(asked);
-    // What is longer than its limit is not written anywhere.
-    if sound.is_ok() {
-        let known = request.extensions().get::<Caller>();
-        tracing::info!(
-            org = known.map_or("", |caller| &caller.org_id),
-            subject = known.map_or("", |caller| &caller.subject),
-            probe = asked.probe_id,
-            control = asked.control,
-            node = asked.node_id,
-            allowed = caller.is_ok(),
-            "control"
-        );
-    }
-    let caller = caller?;
-    sound.map(|()| caller)
-}
-
 #[tonic::async_trait]
 impl ControlsService for Controls {
     async fn invoke(
         &self,
         request: Request<pb::InvokeRequest>,
     ) -> Result<Response<pb::InvokeResponse>, Status> {
-        let caller = allowed(&request)?;
+        let wait = wait(request.get_ref())?;
+        let caller = self.allowed(&request).await?;
         let request = request.into_inner();
-        let wait = wait(&request)?;
+        let opened = format!(
+            "by {} on {}, probe {}",
+            request.control, request.node_id, request.probe_id
+        );
         let probe = Probe::new(&caller.org_id, &request.probe_id);
         let needs = permission(&request.control);
         let call = pb::ControlCall {
@@ -127,6 +159,15 @@ impl ControlsService for Controls {
         let result = result?;
         if !result.error.is_empty() {
             return Err(Status::failed_precondition(result.error));
+        }
+        if !result.pipe_id.is_empty() {
+            // Before anybody can attach to it.
+            let opened = Event {
+                action: "terminal.open",
+                target: result.pipe_id.clone(),
+                detail: opened,
+            };
+            self.recorder.record(opened.by(&caller)).await?;
         }
         let announced = self.announcer.announce(&caller, needs, &result);
         announced.await?;

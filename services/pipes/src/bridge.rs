@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Caller, Channel, authorise};
+use client::{Caller, Channel, authorise_for};
 use futures_util::{Stream, StreamExt};
 use http::Uri;
 use moka::sync::Cache;
@@ -65,13 +65,7 @@ impl Bridges {
             replica: replica.take().unwrap_or_default(),
             call: Some(call),
         });
-        let request = authorise(
-            Request::new(calls),
-            &self.places.key,
-            &caller.org_id,
-            &caller.subject,
-            &[permission],
-        );
+        let request = authorise_for(Request::new(calls), &self.places.key, caller, &[permission]);
         let mut client = BridgeServiceClient::new(channel);
         match client.bridge(request).await {
             Ok(answers) => Ok(Asked::Answer(answers.into_inner())),

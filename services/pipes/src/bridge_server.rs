@@ -14,10 +14,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::attach::{Attachment, attach};
+use crate::attended::{Use, attend};
 use crate::calls;
 use crate::error::PipeError;
 use crate::pipe::Pipe;
-use crate::places::Places;
+use crate::places::{Closing, Places};
 use crate::server::{Answers, check_hello, needed};
 
 /// The service for replicas: answers for the pipes that this one holds.
@@ -51,6 +52,16 @@ fn end_of(call: &Call) -> pb::End {
         }) => hello.end(),
         Call::ClosePipe(close) => close.end(),
         _ => pb::End::User,
+    }
+}
+
+/// What a call does with a pipe, for the audit log.
+fn use_of(call: &Call) -> Option<Use> {
+    match call {
+        Call::Attach(_) => Some(Use::BOTH),
+        Call::Read(_) => Some(Use::READS),
+        Call::Write(_) => Some(Use::TYPES),
+        Call::GetPipe(_) | Call::ClosePipe(_) => None,
     }
 }
 
@@ -95,6 +106,10 @@ impl BridgeService for Bridge {
         let (end, id) = (end_of(&call), pipe_of(&call).to_owned());
         let pipe = self.held(&caller.org_id, &id, &first.replica).await?;
         caller.require(needed(end, pipe.permission))?;
+        let key = Places::key(&caller.org_id, &id)?;
+        if let Some(use_) = use_of(&call).filter(|_| end != pb::End::Probe) {
+            attend(&self.places.recorder, &key, &pipe, &caller, use_).await?;
+        }
         let answers: Self::BridgeStream = match call {
             Call::Attach(first) => {
                 let hello = check_hello(Some(first))?;
@@ -114,8 +129,8 @@ impl BridgeService for Bridge {
                 Box::pin(read.map(|said| said.map(|said| answer(Answer::Read(said)))))
             }
             Call::ClosePipe(_) => {
-                let key = Places::key(&caller.org_id, &id)?;
-                self.places.close_held(key, pipe, end).await;
+                let closing = Closing::asked(end, &caller);
+                self.places.close_held(key, pipe, closing).await;
                 one(Answer::ClosePipe(pb::ClosePipeResponse {}))
             }
             Call::Write(call) => {

@@ -13,9 +13,11 @@
 //!
 //! **Invariant:** bytes of one direction keep their order, and a pipe's key has its organisation.
 //! **Invariant:** only what a control announced can be attached, with that control's permission.
+//! **Invariant:** nobody uses a pipe who is not in the audit log for it.
 //! **Invariant:** who holds a pipe is decided by check-and-set in the store of ends, and nowhere else.
 
 mod attach;
+mod attended;
 mod bridge;
 mod bridge_server;
 mod calls;
@@ -36,7 +38,7 @@ use client::Channel;
 use proto::pipes::v1::bridge_service_server::BridgeServiceServer;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
 use proto::pipes::v1::pipes_service_server::PipesServiceServer;
-use runtime::Runtime;
+use runtime::{Recorder, Runtime};
 use stores::Ends;
 
 pub use bridge_server::Bridge;
@@ -90,9 +92,10 @@ impl Default for Limits {
 pub fn start(
     config: Config,
     ends: Ends,
+    recorder: Recorder,
     rt: &Runtime,
 ) -> Result<(PipesServiceServer<Pipes>, BridgeServiceServer<Bridge>), prometheus::Error> {
-    let places = places::Places::new(config, ends, rt);
+    let places = places::Places::new(config, ends, recorder, rt);
     metrics::register(&places, rt)?;
     member::keep(&places, rt);
     collect::keep(&places, rt);

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::attended::Attended;
 use crate::input::Input;
 use crate::output::Output;
 
@@ -26,6 +27,8 @@ pub(crate) struct Pipe {
     pub(crate) moves: u32,
     pub(crate) output: Arc<Output>,
     pub(crate) input: Input,
+    /// Who is in the audit log for having been here.
+    pub(crate) attended: Attended,
     ended: watch::Sender<Option<Ended>>,
     ends: Mutex<Ends>,
     /// When it was announced, as far as this replica's clock goes.
@@ -79,6 +82,7 @@ impl Pipe {
             moves,
             output: Arc::default(),
             input: Input::default(),
+            attended: Attended::default(),
             ended: watch::Sender::new(None),
             ends: Mutex::new(Ends {
                 user: unused(),

@@ -5,11 +5,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use client::Caller;
 use moka::sync::Cache;
 use proto::pipes::v1::{CloseReason, End};
 use proto::storage::v1::PipePlace;
 use proto::tenant::v1::Permission;
-use runtime::{Clock, Runtime};
+use proto::users::v1::AuditEvent;
+use runtime::{Clock, Event, Recorder, Runtime};
 use stores::{Ends, Member, PipeKey, Place};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -50,6 +52,54 @@ pub(crate) enum Looked {
     Unknown,
 }
 
+/// Why a pipe is closed, and who asked for it if anybody did.
+#[derive(Debug, Clone)]
+pub(crate) struct Closing {
+    reason: CloseReason,
+    by: Option<Caller>,
+}
+
+impl From<CloseReason> for Closing {
+    fn from(reason: CloseReason) -> Self {
+        Closing { reason, by: None }
+    }
+}
+
+impl Closing {
+    /// As this end of it asks.
+    pub(crate) fn asked(end: End, caller: &Caller) -> Self {
+        let reason = match end {
+            End::Probe => CloseReason::Ended,
+            End::User | End::Unspecified => CloseReason::Closed,
+        };
+        Closing {
+            reason,
+            by: Some(caller.clone()),
+        }
+    }
+
+    /// What the audit log says of it.
+    fn recorded(self, key: &PipeKey, open: Duration) -> AuditEvent {
+        let why = match self.reason {
+            CloseReason::Ended => "its process ended",
+            CloseReason::Closed => "closed by a user",
+            CloseReason::Abandoned => "one end stayed away",
+            CloseReason::Idle => "nothing passed for long",
+            CloseReason::Expired => "open for as long as is allowed",
+            CloseReason::Unspecified => "closed",
+        };
+        let event = Event {
+            action: "terminal.close",
+            target: key.id.clone(),
+            detail: format!("{why}, after {:.1} s", open.as_secs_f64()),
+        };
+        match &self.by {
+            Some(caller) => event.by(caller),
+            None => event.by_itself(&key.org),
+        }
+    }
+}
+
 /// A pipe that another replica holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
@@ -71,11 +121,12 @@ pub(crate) struct Places {
     /// Closed before they were announced, for as long as the store remembers that.
     early: Cache<PipeKey, ()>,
     /// Closed here, which the store has not been told yet.
-    untold: Arc<std::sync::Mutex<HashMap<PipeKey, CloseReason>>>,
+    untold: Arc<std::sync::Mutex<HashMap<PipeKey, Closing>>>,
     locks: Arc<[Mutex<()>]>,
     hasher: RandomState,
     clock: Clock,
     pub(crate) key: client::Key,
+    pub(crate) recorder: Recorder,
 }
 
 fn check(id: &str) -> Result<(), PipeError> {
@@ -87,7 +138,7 @@ fn check(id: &str) -> Result<(), PipeError> {
 }
 
 impl Places {
-    pub(crate) fn new(config: Config, ends: Ends, rt: &Runtime) -> Self {
+    pub(crate) fn new(config: Config, ends: Ends, recorder: Recorder, rt: &Runtime) -> Self {
         let routes = Cache::builder()
             .max_capacity(ROUTES.0)
             .time_to_idle(ROUTES.1);
@@ -106,6 +157,7 @@ impl Places {
             hasher: RandomState::new(),
             clock: rt.clock,
             key: rt.key.clone(),
+            recorder,
         }
     }
 
@@ -278,25 +330,25 @@ impl Places {
         Ok(route.map_or(Looked::Unheld(place.permission()), Looked::There))
     }
 
-    fn untold(&self) -> MutexGuard<'_, HashMap<PipeKey, CloseReason>> {
+    fn untold(&self) -> MutexGuard<'_, HashMap<PipeKey, Closing>> {
         self.untold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes a pipe that this replica holds, as this end asks. When the process has ended, readers get what is left first.
-    pub(crate) async fn close_held(&self, key: PipeKey, pipe: Arc<Pipe>, by: End) {
-        match by {
-            End::Probe => self.finish(key, pipe),
-            End::User | End::Unspecified => self.close(&key, CloseReason::Closed).await,
+    /// Closes a pipe that this replica holds. When the process has ended, readers get what is left first.
+    pub(crate) async fn close_held(&self, key: PipeKey, pipe: Arc<Pipe>, closing: Closing) {
+        match closing.reason {
+            CloseReason::Ended => self.finish(key, pipe, closing),
+            _ => self.close(&key, closing).await,
         }
     }
 
     /// Closes a pipe that nobody holds.
-    pub(crate) async fn close_unheld(&self, key: &PipeKey, by: End) -> Result<(), PipeError> {
-        let reason = match by {
-            End::Probe => CloseReason::Ended,
-            End::User | End::Unspecified => CloseReason::Closed,
-        };
-        self.note_closed(key, reason).await
+    pub(crate) async fn close_unheld(
+        &self,
+        key: &PipeKey,
+        closing: Closing,
+    ) -> Result<(), PipeError> {
+        self.note_closed(key, &closing).await
     }
 
     /// Closes a pipe that was not announced yet, so that the announcement does not open it. A probe could fill the store
@@ -306,22 +358,23 @@ impl Places {
             return Ok(());
         }
         self.early.insert(key.clone(), ());
-        self.note_closed(key, CloseReason::Ended).await
+        self.note_closed(key, &CloseReason::Ended.into()).await
     }
 
     /// Closes a pipe that this replica holds, or nobody. It is closed here whatever the store says, which is told later if
     /// it is away.
-    pub(crate) async fn close(&self, key: &PipeKey, reason: CloseReason) {
-        self.held.remove(key, Ended::Closed(reason));
+    pub(crate) async fn close(&self, key: &PipeKey, closing: impl Into<Closing>) {
+        let closing = closing.into();
+        self.held.remove(key, Ended::Closed(closing.reason));
         self.routes.invalidate(key);
-        if let Err(error) = self.note_closed(key, reason).await {
+        if let Err(error) = self.note_closed(key, &closing).await {
             tracing::debug!(%error, pipe = key.id, "the store learns later that a pipe was closed");
-            self.untold().insert(key.clone(), reason);
+            self.untold().insert(key.clone(), closing);
         }
     }
 
     /// The process has ended: closes a pipe that this replica holds when readers have all there was, or stay away.
-    pub(crate) fn finish(&self, key: PipeKey, pipe: Arc<Pipe>) {
+    fn finish(&self, key: PipeKey, pipe: Arc<Pipe>, closing: Closing) {
         pipe.output.finish();
         let places = self.clone();
         tokio::spawn(async move {
@@ -329,22 +382,23 @@ impl Places {
                 () = pipe.output.read_to_its_end() => {}
                 _ = pipe.ended() => return,
             }
-            places.close(&key, CloseReason::Ended).await;
+            places.close(&key, closing).await;
         });
     }
 
     /// Tells the store what it does not know yet.
     pub(crate) async fn tell(&self) {
-        let all: Vec<_> = self.untold().iter().map(|(k, r)| (k.clone(), *r)).collect();
-        for (key, reason) in all {
-            if self.note_closed(&key, reason).await.is_err() {
+        let all: Vec<_> = self.untold().clone().into_iter().collect();
+        for (key, closing) in all {
+            if self.note_closed(&key, &closing).await.is_err() {
                 return;
             }
             self.untold().remove(&key);
         }
     }
 
-    async fn note_closed(&self, key: &PipeKey, reason: CloseReason) -> Result<(), PipeError> {
+    /// Whoever writes it into the store writes it into the audit log, so that it stands there once.
+    async fn note_closed(&self, key: &PipeKey, closing: &Closing) -> Result<(), PipeError> {
         for _ in 0..TRIES {
             let found = self.ends.get(key).await?;
             let (place, version) = match found {
@@ -355,10 +409,15 @@ impl Places {
             };
             let closed = PipePlace {
                 closed_unix_nanos: self.now(),
-                reason: reason.into(),
+                reason: closing.reason.into(),
                 ..place
             };
             if self.ends.put(key, &closed, version).await? {
+                if closed.announced_unix_nanos != 0 {
+                    let open = self.since(closed.announced_unix_nanos);
+                    let closing = closing.clone().recorded(key, open);
+                    self.recorder.record_later(closing);
+                }
                 return Ok(());
             }
         }

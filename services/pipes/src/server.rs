@@ -17,11 +17,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::attach::{Attachment, MESSAGE_BYTES, attach};
+use crate::attended::{Use, attend};
 use crate::bridge::{Asked, Bridges, only};
 use crate::calls;
 use crate::error::PipeError;
 use crate::pipe::Pipe;
-use crate::places::{Found, Looked, Places, Route};
+use crate::places::{Closing, Found, Looked, Places, Route};
 
 pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -143,6 +144,16 @@ impl Pipes {
             .await
     }
 
+    async fn attend(
+        &self,
+        key: &PipeKey,
+        pipe: &Pipe,
+        caller: &Caller,
+        use_: Use,
+    ) -> Result<(), Status> {
+        attend(&self.places.recorder, key, pipe, caller, use_).await
+    }
+
     /// Makes a call of whoever holds the pipe, if anybody does.
     async fn reach(
         &self,
@@ -247,6 +258,9 @@ impl PipesService for Pipes {
         };
         let answers: Self::AttachStream = match self.way(&key, &caller, end, calls).await? {
             Way::Here(pipe) => {
+                if end != pb::End::Probe {
+                    self.attend(&key, &pipe, &caller, Use::BOTH).await?;
+                }
                 let incoming = Box::pin(calls::rest_of(rest));
                 let attached = attach(pipe, Attachment { hello, incoming })?;
                 Box::pin(ReceiverStream::new(attached))
@@ -270,7 +284,10 @@ impl PipesService for Pipes {
         let key = Places::key(&caller.org_id, &read.pipe_id)?;
         let calls = || stream::iter([Call::Read(read.clone())]);
         let answers = match self.way(&key, &caller, pb::End::User, calls).await? {
-            Way::Here(pipe) => calls::read(pipe, read.from_offset),
+            Way::Here(pipe) => {
+                self.attend(&key, &pipe, &caller, Use::READS).await?;
+                calls::read(pipe, read.from_offset)
+            }
             Way::There(answers) => of_kind(*answers, |answer| match answer {
                 Answer::Read(answer) => Some(answer),
                 _ => None,
@@ -294,7 +311,10 @@ impl PipesService for Pipes {
         let key = Places::key(&caller.org_id, &write.pipe_id)?;
         let calls = || stream::iter([Call::Write(write.clone())]);
         match self.way(&key, &caller, pb::End::User, calls).await? {
-            Way::Here(pipe) => calls::write(&pipe, write).await?,
+            Way::Here(pipe) => {
+                self.attend(&key, &pipe, &caller, Use::TYPES).await?;
+                calls::write(&pipe, write).await?;
+            }
             Way::There(answers) => drop(only(*answers).await?),
         }
         Ok(Response::new(pb::WriteResponse {}))
@@ -330,8 +350,14 @@ impl PipesService for Pipes {
         }
         let reached = self.reach(&key, (&caller, end), Call::ClosePipe(close));
         match reached.await? {
-            Reached::Here(pipe) => self.places.close_held(key, pipe, end).await,
-            Reached::Unheld => self.places.close_unheld(&key, end).await?,
+            Reached::Here(pipe) => {
+                let closing = Closing::asked(end, &caller);
+                self.places.close_held(key, pipe, closing).await;
+            }
+            Reached::Unheld => {
+                let closing = Closing::asked(end, &caller);
+                self.places.close_unheld(&key, closing).await?;
+            }
             // Its probe may be faster than the announcement.
             Reached::Unknown if end == pb::End::Probe => self.places.close_early(&key).await?,
             Reached::Unknown | Reached::Closed | Reached::Answer(_) => {}

@@ -8,7 +8,7 @@ use proto::pipes::v1 as pb;
 use proto::pipes::v1::attach_request::Message;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
 use proto::tenant::v1::Permission;
-use runtime::{Listening, Mesh, Runtime};
+use runtime::{Listening, Mesh, Recorder, Runtime};
 use stores::Ends;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -57,7 +57,8 @@ impl Replica {
             address: address.clone(),
             limits: pipes::Limits::default(),
         };
-        let (pipes, bridge) = pipes::start(config, ends.clone(), &rt).expect("started");
+        let recorder = Recorder::nowhere(&rt).expect("the first");
+        let (pipes, bridge) = pipes::start(config, ends.clone(), recorder, &rt).expect("started");
         let router = Mesh::new().with(pipes).with(bridge).into_router(&rt).await;
         let serving = rt.clone();
         tokio::spawn(async move {

@@ -14,13 +14,17 @@ mod body;
 mod clock;
 mod dependency;
 mod listen;
+mod recorder;
 mod rpc_metrics;
 mod runtime;
 mod stack;
+mod tally;
 pub mod telemetry;
 
 pub use clock::Clock;
 pub use dependency::Dependency;
 pub use listen::{Listening, Proxies, Tls, TlsError, network, serve};
+pub use recorder::{Event, Recorder};
 pub use runtime::{Config, Runtime, Wiring};
 pub use stack::{Mesh, local, local_pair, open};
+pub use tally::Tally;

@@ -3,15 +3,17 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use client::{ASSERTION_HEADER, Channel};
+use proto::tenant::v1::Permission;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::server::NamedService;
@@ -262,7 +264,12 @@ async fn identify(State(state): State<StackState>, mut request: Request, next: N
     if let Some(header) = request.headers_mut().remove(ASSERTION_HEADER) {
         // By the machine's date, as the signer's: a process's clock knows nothing of the time that the machine slept.
         match state.rt.key.verify(&header, SystemTime::now()) {
-            Ok(caller) => {
+            Ok(mut caller) => {
+                // Operators call from somewhere, with no edge between.
+                let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+                if caller.may(Permission::Operate) && caller.address.is_none() {
+                    caller.address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+                }
                 tracing::Span::current().record("org", caller.org_id.as_str());
                 request.extensions_mut().insert(caller);
             }

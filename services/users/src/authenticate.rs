@@ -180,6 +180,7 @@ fn answer_for_session(known: KnownSession, ages: Ages) -> pb::AuthenticateRespon
             expires_at: Some(end),
             authenticated_at: Some(convert::timestamp(session.created_at)),
             session_id: session.id.clone(),
+            ..Assertion::default()
         }),
         refusal: refusal.filter(|_| left != permissions),
         token_id: session.id,

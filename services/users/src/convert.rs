@@ -110,6 +110,7 @@ impl From<audit::Model> for pb::AuditEvent {
             action: event.action,
             target: event.target,
             detail: event.detail,
+            address: event.address,
         }
     }
 }

@@ -26,6 +26,7 @@ mod login;
 mod names;
 mod operator;
 mod permissions;
+mod recorded;
 mod revocations;
 mod secret;
 mod server;
@@ -33,6 +34,7 @@ mod store;
 mod throttle;
 
 use client::Channel;
+use proto::users::v1::audit_service_server::AuditServiceServer;
 use proto::users::v1::login_service_server::LoginServiceServer;
 use proto::users::v1::operator_service_server::OperatorServiceServer;
 use proto::users::v1::users_service_server::UsersServiceServer;
@@ -42,6 +44,7 @@ pub(crate) use error::Error;
 pub use error::OpenError;
 pub use login::{LoginConfig, Logins, Mail, MailError, OidcConfig, OidcError, SignUp};
 pub use operator::Operator;
+pub use recorded::Recorded;
 pub use secret::Secret;
 pub use server::Users;
 pub use store::{Store, migrate};
@@ -82,16 +85,20 @@ pub struct Started {
     pub logins: LoginServiceServer<Logins>,
     /// What operators may call.
     pub operator: OperatorServiceServer<Operator>,
+    /// What services call that have something written into the audit log.
+    pub audit: AuditServiceServer<Recorded>,
 }
 
 /// Starts the service.
 #[must_use]
 pub fn start(config: Config, store: Store, rt: &Runtime) -> Started {
     let operator = Operator::new(store.clone(), config.login.clone());
+    let recorded = Recorded::new(store.clone(), rt);
     let logins = Logins::new(config.login.clone(), store.clone(), rt);
     Started {
         users: UsersServiceServer::new(Users::new(config, store, rt)),
         logins: LoginServiceServer::new(logins),
         operator: OperatorServiceServer::new(operator),
+        audit: AuditServiceServer::new(recorded),
     }
 }

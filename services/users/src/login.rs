@@ -2,6 +2,7 @@
 
 mod browser;
 mod config;
+mod failures;
 mod mail;
 mod oidc;
 mod outbox;
@@ -21,6 +22,7 @@ use crate::throttle::Throttle;
 use crate::{Error, convert, names};
 use browser::Browser;
 pub use config::{LoginConfig, SignUp};
+use failures::Failures;
 pub use mail::{Mail, MailError};
 use oidc::{Binding, Provider, Returned};
 pub use oidc::{OidcConfig, OidcError};
@@ -51,6 +53,7 @@ pub struct Logins {
     providers: Vec<Provider>,
     tries: Throttle,
     mails: Throttle,
+    failures: Failures,
 }
 
 impl Logins {
@@ -69,6 +72,7 @@ impl Logins {
         let outbox = mail.map(|mail| Outbox::new(mail, config.clone(), store.clone(), rt));
         let providers = config.providers();
         Logins {
+            failures: Failures::start(store.clone(), rt),
             config,
             outbox,
             providers,
@@ -83,6 +87,20 @@ impl Logins {
         let mut providers = self.providers.iter();
         let found = providers.find(|provider| provider.id() == id);
         found.ok_or(Error::NotFound("provider"))
+    }
+
+    /// What came of a login, once its failure is written down; of whoever has this address.
+    async fn noting<T>(
+        &self,
+        method: &str,
+        store: &Store,
+        email: Option<&str>,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(error) = &result {
+            self.failures.note(store, method, email, error).await;
+        }
+        result
     }
 
     /// Counts a try from this place.
@@ -145,7 +163,9 @@ impl LoginService for Logins {
         let message = request.into_inner();
         let browser = Browser::from(message.browser);
         self.try_once(&browser)?;
-        let secret = secret(&[Kind::Link, Kind::Bootstrap], &message.secret).ok_or(NO_LINK)?;
+        let store = self.store.from(&browser.address);
+        let secret = secret(&[Kind::Link, Kind::Bootstrap], &message.secret).ok_or(NO_LINK);
+        let secret = self.noting("a link", &store, None, secret).await?;
         let given = match message.email.as_str() {
             "" => None,
             email => Some(names::email(email)?),
@@ -156,7 +176,8 @@ impl LoginService for Logins {
             sign_up: self.config.signs_up(),
         };
         // The store knows what the link was for.
-        let opened = self.store.open_link(&opening, browser.session(""));
+        let opened = store.open_link(&opening, browser.session(""));
+        let opened = self.noting("a link", &store, None, opened.await);
         let (user, session, secret) = opened.await?;
         Ok(Response::new(pb::OpenLoginLinkResponse {
             login: Some(self.logged_in(user, session, &secret)),
@@ -189,11 +210,15 @@ impl LoginService for Logins {
         let text = if short { message.binding.as_str() } else { "" };
         let binding = Binding::open(text, &message.state, SystemTime::now())?;
         let provider = self.provider(&binding.provider)?;
+        let store = self.store.from(&browser.address);
+        let method = format!("oidc:{}", provider.id());
         let returned = provider.returned(message.code, &message.issuer, &binding);
+        let returned = self.noting(&method, &store, None, returned.await);
         let identity = identity(returned.await?);
-        let session = browser.session(&format!("oidc:{}", provider.id()));
+        let session = browser.session(&method);
         let sign_up = self.config.signs_up();
-        let logged_in = self.store.log_in_identity(&identity, sign_up, session);
+        let logged_in = store.log_in_identity(&identity, sign_up, session).await;
+        let logged_in = self.noting(&method, &store, Some(&identity.email), logged_in);
         let (user, session, secret) = logged_in.await?;
         Ok(Response::new(pb::FinishOidcLoginResponse {
             login: Some(self.logged_in(user, session, &secret)),
@@ -205,8 +230,16 @@ impl LoginService for Logins {
         &self,
         request: Request<pb::EndSessionRequest>,
     ) -> Result<Response<pb::EndSessionResponse>, Status> {
-        if let Some(secret) = secret(&[Kind::Session], &request.into_inner().secret) {
-            self.store.end_session(&secret.digest()).await?;
+        let pb::EndSessionRequest {
+            secret: text,
+            address,
+        } = request.into_inner();
+        if let Some(secret) = secret(&[Kind::Session], &text) {
+            let address = browser::address(&address);
+            self.store
+                .from(&address)
+                .end_session(&secret.digest())
+                .await?;
         }
         Ok(Response::new(pb::EndSessionResponse {}))
     }

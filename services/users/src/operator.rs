@@ -46,14 +46,10 @@ impl OperatorService for Operator {
                 .filter(given)
                 .map(|name| names::name(&name))
                 .transpose()?,
-            created_by: caller.subject,
+            created_by: caller.subject.clone(),
             admin: None,
         };
-        let added = self
-            .store
-            .by(&new.created_by)
-            .add_organisation(&new)
-            .await?;
+        let added = self.store.of(&caller).add_organisation(&new).await?;
         Ok(Response::new(pb::AddOrganisationResponse {
             organisation: Some(added.into()),
         }))
@@ -97,7 +93,7 @@ impl OperatorService for Operator {
         let (id, reason) = (names::org_id(&request.org_id)?, names::reason(&reason)?);
         let changed = self
             .store
-            .by(&caller.subject)
+            .of(&caller)
             .refuse_organisation(&id, access, upload, &reason)
             .await?;
         Ok(Response::new(pb::RefuseOrganisationResponse {
@@ -111,10 +107,7 @@ impl OperatorService for Operator {
     ) -> Result<Response<pb::RemoveOrganisationResponse>, Status> {
         let caller = Caller::of(&request, Permission::Operate)?;
         let id = names::org_id(&request.into_inner().org_id)?;
-        self.store
-            .by(&caller.subject)
-            .remove_organisation(&id)
-            .await?;
+        self.store.of(&caller).remove_organisation(&id).await?;
         Ok(Response::new(pb::RemoveOrganisationResponse {}))
     }
 
@@ -124,11 +117,7 @@ impl OperatorService for Operator {
     ) -> Result<Response<pb::RestoreOrganisationResponse>, Status> {
         let caller = Caller::of(&request, Permission::Operate)?;
         let id = names::org_id(&request.into_inner().org_id)?;
-        let restored = self
-            .store
-            .by(&caller.subject)
-            .restore_organisation(&id)
-            .await?;
+        let restored = self.store.of(&caller).restore_organisation(&id).await?;
         Ok(Response::new(pb::RestoreOrganisationResponse {
             organisation: Some(restored.into()),
         }))
@@ -155,7 +144,7 @@ impl OperatorService for Operator {
             org_id: &org_id,
             email: &email,
         };
-        let store = self.store.by(&caller.subject);
+        let store = self.store.of(&caller);
         let made = store.add_link(&link, BOOTSTRAP, 1).await?;
         let (secret, end) = made.ok_or_else(|| Status::internal("internal error"))?;
         Ok(Response::new(pb::CreateBootstrapLinkResponse {

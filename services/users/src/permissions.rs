@@ -1,5 +1,7 @@
 //! Sets of permissions, and the roles that stand for some.
 
+use std::fmt;
+
 use proto::tenant::v1::Permission;
 use proto::users::v1 as pb;
 
@@ -79,6 +81,19 @@ impl Permissions {
     }
 }
 
+/// `view, logs`, as operators spell them.
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.to_wire().into_iter();
+        let known = known.filter_map(|number| Permission::try_from(number).ok());
+        let names = known.map(|permission| {
+            let name = permission.as_str_name().trim_start_matches("PERMISSION_");
+            name.to_lowercase().replace('_', "-")
+        });
+        f.write_str(&names.collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl std::ops::BitAnd for Permissions {
     type Output = Permissions;
 
@@ -94,6 +109,18 @@ pub(crate) enum Role {
     Editor,
     Admin,
     Custom(Permissions),
+}
+
+/// In words, for the audit log.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::Viewer => f.write_str("viewer"),
+            Role::Editor => f.write_str("editor"),
+            Role::Admin => f.write_str("admin"),
+            Role::Custom(permissions) => write!(f, "custom: {permissions}"),
+        }
+    }
 }
 
 impl Role {

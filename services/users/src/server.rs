@@ -179,11 +179,7 @@ impl UsersService for Users {
             created_by: user.id.clone(),
             admin: Some(user.id),
         };
-        let added = self
-            .store
-            .by(&new.created_by)
-            .add_organisation(&new)
-            .await?;
+        let added = self.store.of(&caller).add_organisation(&new).await?;
         Ok(Response::new(pb::CreateOrganisationResponse {
             organisation: Some(added.into()),
         }))
@@ -205,7 +201,7 @@ impl UsersService for Users {
             ));
         }
         self.store
-            .by(&caller.subject)
+            .of(&caller)
             .remove_organisation(&caller.org_id)
             .await?;
         Ok(Response::new(pb::DeleteOrganisationResponse {}))

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use client::Caller;
 use runtime::Runtime;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QuerySelect,
@@ -38,6 +39,7 @@ pub(crate) use tokens::{Known, NewToken, minute};
 use crate::calls::Calls;
 use crate::{Error, OpenError};
 use audit::Change;
+pub(crate) use audit::Event;
 use entity::organisations as organisation;
 use migration::Migrator;
 use revocations::revoke;
@@ -56,6 +58,8 @@ pub struct Store {
     ready: Arc<AtomicBool>,
     /// Who acts, for the audit log.
     actor: Arc<str>,
+    /// From where.
+    address: Arc<str>,
     /// Something was revoked by this process.
     revoked: Arc<Notify>,
 }
@@ -72,6 +76,7 @@ impl Store {
             calls: Calls::register(rt)?,
             ready: Arc::default(),
             actor: "weft".into(),
+            address: "".into(),
             revoked: Arc::default(),
         };
         match store.migrate().await {
@@ -121,6 +126,19 @@ impl Store {
         }
     }
 
+    /// The same store, used from this address.
+    pub(crate) fn from(&self, address: &str) -> Store {
+        Store {
+            address: address.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The same store, used by a caller.
+    pub(crate) fn of(&self, caller: &Caller) -> Store {
+        self.by(&caller.subject).from(&caller.address_text())
+    }
+
     /// The connections, once the schema is there.
     fn read(&self) -> Result<&DatabaseConnection, Error> {
         let ready = self.ready.load(Ordering::Acquire);
@@ -157,9 +175,8 @@ impl Store {
         if !revoked.is_empty() {
             revoke(&transaction, self.now(), revoked).await?;
         }
-        for change in changes {
-            self.note(&transaction, *change).await?;
-        }
+        let events = changes.iter().map(|change| self.event(*change));
+        audit::add(&transaction, events.collect()).await?;
         transaction.commit().await?;
         if !revoked.is_empty() {
             self.revoked.notify_waiters();
@@ -203,6 +220,7 @@ pub async fn migrate(url: &Url, rt: &Runtime) -> Result<Vec<String>, OpenError> 
         calls: Calls::register(rt)?,
         ready: Arc::default(),
         actor: "weft".into(),
+        address: "".into(),
         revoked: Arc::default(),
     };
     Ok(store.migrate().await?)

@@ -44,6 +44,7 @@ impl Service {
             users,
             logins,
             operator,
+            ..
         } = users::start(config, store.expect("opened"), &rt);
         Service {
             users: runtime::local(users, &rt),
@@ -95,6 +96,7 @@ impl Service {
             expires_at: None,
             authenticated_at: Some((now - age).into()),
             session_id: login.session.clone().expect("a session").id,
+            address: String::new(),
         };
         let mut request = Request::new(message);
         let header = self.key.sign(assertion, now);

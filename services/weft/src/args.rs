@@ -215,6 +215,10 @@ pub(crate) struct Controls {
     #[command(flatten)]
     pub(crate) controls: ControlsArgs,
 
+    /// A replica of users, as http://host:port (may be repeated): it keeps the audit log, without which nothing is done
+    #[arg(long, env = "WEFT_USERS", value_delimiter = ',', required = true)]
+    pub(crate) users: Vec<Uri>,
+
     /// A replica of pipes, as http://host:port (may be repeated): it is told of the terminals that controls open, without
     /// which nobody can attach to them
     #[arg(long, env = "WEFT_PIPES", value_delimiter = ',')]
@@ -290,6 +294,10 @@ pub(crate) struct Pipes {
 
     #[command(flatten)]
     pub(crate) pipes: PipesArgs,
+
+    /// A replica of users, as http://host:port (may be repeated): it keeps the audit log, without which nothing is done
+    #[arg(long, env = "WEFT_USERS", value_delimiter = ',', required = true)]
+    pub(crate) users: Vec<Uri>,
 }
 
 #[derive(Debug, ClapArgs)]

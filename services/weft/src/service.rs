@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use client::{Channel, Key};
-use runtime::{Listening, Mesh, Runtime, admin};
+use runtime::{Listening, Mesh, Recorder, Runtime, admin};
 use tokio::net::TcpListener;
 
 use crate::args::{Authfe, Collection, Controls, Migrate, Pipes, Query, Service, Users};
@@ -20,7 +20,8 @@ pub(crate) async fn users(args: Users) -> anyhow::Result<()> {
     let mesh = Mesh::new()
         .with(users.users)
         .with(users.logins)
-        .with(users.operator);
+        .with(users.operator)
+        .with(users.audit);
     serve("users", args.service.listen, mesh, &rt).await
 }
 
@@ -58,8 +59,11 @@ pub(crate) async fn query(args: Query) -> anyhow::Result<()> {
 
 pub(crate) async fn controls(args: Controls) -> anyhow::Result<()> {
     let rt = start(&args.service)?;
-    let pipes = (!args.pipes.is_empty()).then(|| Channel::connect_any(args.pipes));
-    let mesh = Mesh::new().with(args.controls.start(pipes, &rt).await?);
+    let peers = controls::Peers {
+        recorder: Recorder::start(Channel::connect_any(args.users), &rt)?,
+        pipes: (!args.pipes.is_empty()).then(|| Channel::connect_any(args.pipes)),
+    };
+    let mesh = Mesh::new().with(args.controls.start(peers, &rt).await?);
     serve("controls", args.service.listen, mesh, &rt).await
 }
 
@@ -69,7 +73,8 @@ pub(crate) async fn pipes(args: Pipes) -> anyhow::Result<()> {
     let listener = up::bind(args.service.listen, "--listen").await?;
     let config = args.pipes.config(listener.local_addr()?)?;
     let ends = args.pipes.open(&rt).await?;
-    let (pipes, bridge) = pipes::start(config, ends, &rt)?;
+    let recorder = Recorder::start(Channel::connect_any(args.users), &rt)?;
+    let (pipes, bridge) = pipes::start(config, ends, recorder, &rt)?;
     let mesh = Mesh::new().with(pipes).with(bridge);
     serve_on("pipes", listener, mesh, &rt).await
 }

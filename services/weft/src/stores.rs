@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
-use client::Channel;
 use collection::{LogConfig, Retention, Sync};
 use http::Uri;
 use proto::controls::v1::controls_service_server::ControlsServiceServer;
@@ -71,10 +70,10 @@ fn heartbeat(text: &str) -> Result<Duration, String> {
 }
 
 impl ControlsArgs {
-    /// Starts controls with these queues, and a way to pipes.
+    /// Starts controls with these queues, and ways to others.
     pub(crate) async fn start(
         &self,
-        pipes: Option<Channel>,
+        peers: controls::Peers,
         rt: &Runtime,
     ) -> anyhow::Result<ControlsServiceServer<controls::Controls>> {
         let queues = Queues::open(&self.controls_queues, rt).await;
@@ -84,7 +83,7 @@ impl ControlsArgs {
         Ok(controls::start(
             config,
             queues.context("--controls-queues")?,
-            pipes,
+            peers,
             rt,
         )?)
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use axum::Router;
 use client::{Channel, Key};
-use runtime::{Listening, Mesh, Runtime, admin, serve};
+use runtime::{Listening, Mesh, Recorder, Runtime, admin, serve};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -37,9 +37,15 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let users_store = up.users.open(&up.edge.data_dir, &rt).await?;
     let users = users::start(config, users_store, &rt);
     let config = up.pipes.config(private.local_addr()?)?;
-    let (pipes, bridge) = pipes::start(config, up.pipes.open(&rt).await?, &rt)?;
+    let recorder = Recorder::start(runtime::local(users.audit.clone(), &rt), &rt)?;
+    let ends = up.pipes.open(&rt).await?;
+    let (pipes, bridge) = pipes::start(config, ends, recorder.clone(), &rt)?;
     let to_pipes = runtime::local(pipes.clone(), &rt);
-    let controls = up.controls.start(Some(to_pipes.clone()), &rt).await?;
+    let to_others = controls::Peers {
+        recorder,
+        pipes: Some(to_pipes.clone()),
+    };
+    let controls = up.controls.start(to_others, &rt).await?;
     let stores = up.stores.open(&up.edge.data_dir, &rt).await?;
     let keep = up.keep.config(&up.edge.data_dir);
     let collection = collection::start(keep, stores.clone().into(), &rt)?;
@@ -63,6 +69,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
         .with(users.users.clone())
         .with(users.logins)
         .with(users.operator.clone())
+        .with(users.audit)
         .with(pipes)
         .with(bridge)
         .with(controls)

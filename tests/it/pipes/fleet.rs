@@ -101,7 +101,16 @@ impl Fleet {
             .join("assertion.key")
             .to_string_lossy()
             .into_owned();
-        let flags = ["--key-file", &key, "--pipes-ends", &url];
+        let users = start(dir.path(), "users", &[]).await?;
+        let users_at = format!("http://{}", users.1);
+        let flags = [
+            "--key-file",
+            &key,
+            "--pipes-ends",
+            &url,
+            "--users",
+            &users_at,
+        ];
         let flags = flags.iter().chain(more).map(|flag| (*flag).to_owned());
         let flags: Vec<String> = flags.collect();
         let mut replicas = Vec::new();
@@ -115,7 +124,7 @@ impl Fleet {
             .map(|replica| format!("--pipes=http://{}", replica.port.address()))
             .collect();
         let pipes: Vec<&str> = pipes.iter().map(String::as_str).collect();
-        let (edges, others) = front(dir.path(), &pipes).await?;
+        let (edges, others) = front(dir.path(), users, &pipes).await?;
         let rt = Runtime::new(runtime::Config::default(), Key::generate());
         Ok(Fleet {
             ends: Ends::open(&Url::parse(&url)?, &rt).await?,
@@ -187,13 +196,17 @@ pub(crate) async fn answer_with_pipes(edge: &str) -> anyhow::Result<()> {
 }
 
 /// Two edges, and what they call besides pipes.
-async fn front(dir: &Path, pipes: &[&str]) -> anyhow::Result<([String; 2], Vec<Process>)> {
+async fn front(
+    dir: &Path,
+    users: (Process, String),
+    pipes: &[&str],
+) -> anyhow::Result<([String; 2], Vec<Process>)> {
     let url = |address: &str| format!("http://{address}");
-    let users = start(dir, "users", &[]).await?;
     let collection = start(dir, "collection", &[]).await?;
     let at = url(&collection.1);
     let query = start(dir, "query", &["--collection", &at]).await?;
-    let controls = start(dir, "controls", pipes).await?;
+    let to_users = format!("--users={}", url(&users.1));
+    let controls = start(dir, "controls", &[pipes, &[&to_users]].concat()).await?;
     let [users_at, query_at, controls_at] = [&users, &query, &controls].map(|(_, at)| url(at));
     let peers = [
         "--users",

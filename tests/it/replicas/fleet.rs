@@ -101,8 +101,10 @@ impl Plan {
         flags.extend(collection);
         flags.extend(queries.map(|query| ["--query", query]).concat());
         let users = self.start("users", &["--data-dir", &self.data]).await?;
-        let pipes = self.start("pipes", &[]).await?;
-        let controls = self.start("controls", &["--pipes", &pipes.1]).await?;
+        let to_users = ["--users", &users.1];
+        let pipes = self.start("pipes", &to_users).await?;
+        let to_both = [&to_users[..], &["--pipes", &pipes.1]].concat();
+        let controls = self.start("controls", &to_both).await?;
         flags.extend(["--users", &users.1, "--controls", &controls.1]);
         flags.extend(["--pipes", &pipes.1]);
         let edge = self.start("authfe", &flags).await?;

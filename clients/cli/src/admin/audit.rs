@@ -10,10 +10,11 @@ use super::{Operator, array};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
-    /// List what was changed in an organisation, newest first
+    /// List what was done in an organisation, newest first: changes, logins, controls, terminals
     List {
-        org: String,
-        /// Changes before this one
+        /// Without one: what concerns none, such as logins of unknown people that failed
+        org: Option<String>,
+        /// Events before this one
         #[arg(long)]
         before: Option<u64>,
         /// At most so many, up to 1000
@@ -33,7 +34,7 @@ pub(super) async fn run(command: Audit, operator: &Operator) -> anyhow::Result<S
             };
             let mut client = UsersServiceClient::new(operator.channel.clone());
             let answer = client
-                .list_audit_events(operator.request(&org, message))
+                .list_audit_events(operator.request(&org.unwrap_or_default(), message))
                 .await?;
             Ok(table(&answer.into_inner().events))
         }
@@ -47,7 +48,7 @@ pub(super) async fn run(command: Audit, operator: &Operator) -> anyhow::Result<S
                     "the audit log is broken at position {broken}; the {sound} before it are sound"
                 );
             }
-            let mut shown = Shown::done(format!("all {sound} changes are as they were written"));
+            let mut shown = Shown::done(format!("all {sound} events are as they were written"));
             shown.json = json!({ "sound": sound });
             Ok(shown)
         }
@@ -60,6 +61,7 @@ fn table(events: &[pb::AuditEvent]) -> Shown {
             event.position.to_string(),
             date(event.at.as_ref()),
             event.actor.clone(),
+            event.address.clone(),
             event.action.clone(),
             event.target.clone(),
             event.detail.clone(),
@@ -71,6 +73,7 @@ fn table(events: &[pb::AuditEvent]) -> Shown {
             "at": date(event.at.as_ref()),
             "orgId": event.org_id,
             "actor": event.actor,
+            "address": event.address,
             "action": event.action,
             "target": event.target,
             "detail": event.detail,
@@ -78,7 +81,9 @@ fn table(events: &[pb::AuditEvent]) -> Shown {
     }));
     let rows: Vec<_> = events.iter().map(row).collect();
     Shown::table(
-        &["POSITION", "AT", "ACTOR", "ACTION", "TARGET", "DETAIL"],
+        &[
+            "POSITION", "AT", "ACTOR", "FROM", "ACTION", "TARGET", "DETAIL",
+        ],
         &rows,
         json,
     )

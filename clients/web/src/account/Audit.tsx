@@ -7,6 +7,7 @@ import dialog from '../ui/Dialog.module.css'
 import { download } from '../ui/download'
 import css from './Account.module.css'
 import { auditCsv, matchesAudit } from './auditLog'
+import { actionInWords } from './auditWords'
 import { Problem, Section } from './parts'
 import { useAsk, useDoing } from './useAsk'
 
@@ -24,12 +25,11 @@ function Row({ event, names }: { event: AuditEventView; names: Map<string, strin
           <time dateTime={new Date(event.at).toISOString()}>{new Date(event.at).toLocaleString()}</time>
         )}
       </td>
-      <td>
-        <code>{event.action}</code>
-      </td>
+      <td title={event.action}>{actionInWords(event.action)}</td>
       <td className={css.wrap} title={event.actor}>
         {names.get(event.actor) ?? event.actor}
       </td>
+      <td>{event.address}</td>
       <td className={css.wrap} title={event.target}>
         {names.get(event.target) ?? event.target}
       </td>
@@ -115,7 +115,7 @@ export function Audit() {
         </output>
       </div>
       <Problem text={doing.error} retry={() => void more()} />
-      {events?.length === 0 && <p className={css.none}>Nothing has been changed yet.</p>}
+      {events?.length === 0 && <p className={css.none}>Nothing has been done yet.</p>}
       {shown.length > 0 && (
         <div className={css.scroll}>
           <table className={css.table}>
@@ -124,8 +124,9 @@ export function Audit() {
                 <th scope="col">When</th>
                 <th scope="col">What</th>
                 <th scope="col">By</th>
+                <th scope="col">From</th>
                 <th scope="col">To</th>
-                <th scope="col">Now</th>
+                <th scope="col">Details</th>
               </tr>
             </thead>
             <tbody>

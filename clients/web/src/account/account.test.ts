@@ -10,11 +10,12 @@ const event = {
   action: 'token.revoke',
   target: 'tok_9',
   detail: 'probes',
+  address: '192.0.2.1',
 }
 
 describe('the audit log', () => {
   it('is filtered by words, in any field', () => {
-    for (const text of ['', 'revoke', 'TOK_9 usr_1', '2026-01-02 probes'])
+    for (const text of ['', 'revoke', 'TOK_9 usr_1', '2026-01-02 probes', '192.0.2', 'token revoked'])
       expect(matchesAudit(event, text), text).toBe(true)
     expect(matchesAudit(event, 'ada@ token', 'ada@amber.example')).toBe(true)
     for (const text of ['ada@', 'create', 'revoke usr_2']) expect(matchesAudit(event, text), text).toBe(false)
@@ -22,7 +23,7 @@ describe('the audit log', () => {
 
   it('is exported so that no spreadsheet runs it', () => {
     expect(auditCsv([{ ...event, target: 'a,"b"', detail: '=1+2' }])).toBe(
-      `position,at,action,actor,target,detail\r\n7,2026-01-02T03:04:05.000Z,token.revoke,usr_1,"a,""b""",'=1+2\r\n`,
+      `position,at,action,actor,address,target,detail\r\n7,2026-01-02T03:04:05.000Z,token.revoke,usr_1,192.0.2.1,"a,""b""",'=1+2\r\n`,
     )
   })
 })

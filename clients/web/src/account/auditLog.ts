@@ -1,11 +1,14 @@
 import type { AuditEventView } from '../shared/accounts'
+import { actionInWords } from './auditWords'
 
 /** Whether every word of the filter is somewhere in the event, or in the name of who did it. */
 export function matchesAudit(event: AuditEventView, filter: string, name = ''): boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return true
   const day = event.at === null ? '' : new Date(event.at).toISOString()
-  const all = [event.action, event.actor, event.target, event.detail, day, name].join('\n').toLowerCase()
+  const { action, actor, address, target, detail } = event
+  const fields = [action, actionInWords(action), actor, address, target, detail, day, name]
+  const all = fields.join('\n').toLowerCase()
   return words.every((word) => all.includes(word))
 }
 
@@ -17,11 +20,12 @@ function cell(value: string): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
+const COLUMNS = ['position', 'at', 'action', 'actor', 'address', 'target', 'detail']
+
 export function auditCsv(events: AuditEventView[]): string {
-  const rows = events.map(({ position, at, action, actor, target, detail }) =>
-    [String(position), at === null ? '' : new Date(at).toISOString(), action, actor, target, detail].map(
-      cell,
-    ),
-  )
-  return `${[['position', 'at', 'action', 'actor', 'target', 'detail'], ...rows].map((row) => row.join(',')).join('\r\n')}\r\n`
+  const rows = events.map(({ position, at, action, actor, address, target, detail }) => {
+    const date = at === null ? '' : new Date(at).toISOString()
+    return [String(position), date, action, actor, address, target, detail].map(cell)
+  })
+  return `${[COLUMNS, ...rows].map((row) => row.join(',')).join('\r\n')}\r\n`
 }

@@ -53,6 +53,8 @@ export interface AuditEventView {
   action: string
   target: string
   detail: string
+  /** The IP address that it came from; empty for what the program did itself. */
+  address: string
 }
 
 /** A browser in which the caller is logged in. */

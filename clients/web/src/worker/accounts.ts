@@ -71,8 +71,8 @@ function newTokenView(answer: { token?: Token; secret: string }): NewTokenView {
 }
 
 function auditEventView(event: AuditEvent): AuditEventView {
-  const { actor, action, target, detail } = event
-  return { position: Number(event.position), at: time(event.at), actor, action, target, detail }
+  const { actor, action, target, detail, address } = event
+  return { position: Number(event.position), at: time(event.at), actor, action, target, detail, address }
 }
 
 function sessionView(session: Session): SessionView {

@@ -44,12 +44,13 @@ pub(crate) async fn invoke(
     })?;
     let answer = ControlsServiceClient::new(edge.peers.controls.clone())
         .invoke(request)
-        .await
-        .map_err(|status| match status.code() {
-            // Scope says 400 whenever a control cannot be carried out.
-            Code::Unavailable => ApiError::bad_request(status.message()),
-            _ => status.into(),
-        })?;
+        .await;
+    let answer = signed.refused().map_or(answer, Err);
+    let answer = answer.map_err(|status| match status.code() {
+        // Scope says 400 whenever a control cannot be carried out.
+        Code::Unavailable => ApiError::bad_request(status.message()),
+        _ => status.into(),
+    })?;
     let result = answer.into_inner().result.unwrap_or_default();
     let json = HeaderValue::from_static("application/json");
     let body = to_json(&result).to_string();

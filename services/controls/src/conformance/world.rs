@@ -8,7 +8,7 @@ use client::{Key, authorise};
 use proto::controls::v1 as pb;
 use proto::controls::v1::connect_request::Message;
 use proto::tenant::v1::Permission;
-use runtime::Runtime;
+use runtime::{Recorder, Runtime};
 use stores::Queues;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Status};
 
-use crate::{Client, Config, start};
+use crate::{Client, Config, Peers, start};
 
 /// How long anything may take, on a machine that is busy building.
 pub(super) const SOON: Duration = Duration::from_secs(60);
@@ -62,7 +62,11 @@ impl World {
         let config = Config {
             heartbeat: HEARTBEAT,
         };
-        let server = start(config, open(&rt).await, None, &rt).expect("started");
+        let peers = Peers {
+            recorder: Recorder::nowhere(&rt).expect("the first"),
+            pipes: None,
+        };
+        let server = start(config, open(&rt).await, peers, &rt).expect("started");
         let client = Client::new(runtime::local(server, &rt));
         self.replicas.push((rt, client));
         self.replicas.len() - 1

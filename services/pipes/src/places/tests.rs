@@ -8,13 +8,14 @@ async fn replicas<const N: usize>() -> [Places; N] {
     let rt = Runtime::new(runtime::Config::default(), Key::generate());
     let url = Url::parse("memory:").expect("a URL");
     let ends = Ends::open(&url, &rt).await.expect("opened");
+    let recorder = Recorder::nowhere(&rt).expect("the first");
     let mut all = Vec::new();
     for i in 0..N {
         let config = Config {
             address: format!("http://replica-{i}"),
             limits: Limits::default(),
         };
-        let places = Places::new(config, ends.clone(), &rt);
+        let places = Places::new(config, ends.clone(), recorder.clone(), &rt);
         let member = ends.join(&places.address).await.expect("joined");
         places.member.send_replace(Some(member));
         all.push(places);
@@ -137,7 +138,8 @@ async fn ended_process_is_read_to_its_end() {
     let pipe = here(one.find(&key(), None).await);
     let begun = pipe.output.begin(None, 0).expect("begun");
     pipe.output.write(begun.attachment, b"last words").await;
-    one.close_held(key(), Arc::clone(&pipe), End::Probe).await;
+    one.close_held(key(), Arc::clone(&pipe), CloseReason::Ended.into())
+        .await;
     here(one.find(&key(), None).await);
     let mut reader = pipe.output.reader(crate::output::From::Unread, false);
     assert!(

@@ -28,11 +28,7 @@ pub(super) async fn changes(store: &Store) {
         said,
         [
             ("ada", "organisation.remove", ""),
-            (
-                "ada",
-                "organisation.refuse",
-                "access=false upload=true reason=quota"
-            ),
+            ("ada", "organisation.refuse", "reports are refused: quota"),
             ("ada", "organisation.add", ""),
         ]
     );

@@ -19,9 +19,8 @@ pub(super) struct Browser {
 impl From<Option<pb::Browser>> for Browser {
     fn from(browser: Option<pb::Browser>) -> Self {
         let browser = browser.unwrap_or_default();
-        let address = browser.address.parse::<IpAddr>();
         Browser {
-            address: address.map_or_else(|_| String::new(), |address| address.to_string()),
+            address: address(&browser.address),
             user_agent: names::user_agent(&browser.user_agent),
             replaces: secret(&[Kind::Session], &browser.session).map(|secret| secret.digest()),
         }
@@ -43,4 +42,10 @@ impl Browser {
             replaces: self.replaces,
         }
     }
+}
+
+/// An IP address, or nothing.
+pub(super) fn address(text: &str) -> String {
+    let address = text.parse::<IpAddr>();
+    address.map_or_else(|_| String::new(), |address| address.to_string())
 }

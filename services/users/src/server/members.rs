@@ -38,7 +38,7 @@ pub(super) async fn set(
     // An operator vouches for the address; others' word is not enough to make somebody a member.
     let invite = (!caller.may(Permission::Operate)).then_some(caller.subject.as_str());
     let set = store
-        .by(&caller.subject)
+        .of(&caller)
         .set_member(&caller.org_id, &email, role, invite)
         .await?;
     Ok(Response::new(match set {
@@ -64,7 +64,7 @@ pub(super) async fn remove(
         caller.require_recent_login()?;
     }
     store
-        .by(&caller.subject)
+        .of(&caller)
         .remove_member(&caller.org_id, &user_id)
         .await?;
     Ok(Response::new(pb::RemoveMemberResponse {}))
@@ -88,7 +88,7 @@ pub(super) async fn revoke_invitation(
     let caller = admin(&request)?;
     let id = request.into_inner().invitation_id;
     store
-        .by(&caller.subject)
+        .of(&caller)
         .revoke_invitation(&caller.org_id, &id)
         .await?;
     Ok(Response::new(pb::RevokeInvitationResponse {}))
@@ -117,7 +117,7 @@ pub(super) async fn answer(
         accept,
     } = request.into_inner();
     let member = store
-        .by(&caller.subject)
+        .of(&caller)
         .answer_invitation(&user, &invitation_id, accept)
         .await?;
     Ok(Response::new(pb::AnswerInvitationResponse {

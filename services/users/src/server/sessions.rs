@@ -27,9 +27,10 @@ pub(super) async fn revoke(
     store: &Store,
     request: Request<pb::RevokeSessionRequest>,
 ) -> Result<Response<pb::RevokeSessionResponse>, Status> {
-    let user = person(store, &any_caller(&request)?).await?;
+    let caller = any_caller(&request)?;
+    let user = person(store, &caller).await?;
     store
-        .by(&user.id)
+        .of(&caller)
         .revoke_session(&user.id, &request.into_inner().session_id)
         .await?;
     Ok(Response::new(pb::RevokeSessionResponse {}))
@@ -44,10 +45,7 @@ pub(super) async fn revoke_all(
     let keep = request.into_inner().keep_current;
     let current = caller.session().filter(|_| keep);
     let current = current.map_or("", |session| session.id.as_str());
-    let revoked = store
-        .by(&user.id)
-        .revoke_sessions(&user.id, current)
-        .await?;
+    let revoked = store.of(&caller).revoke_sessions(&user.id, current).await?;
     Ok(Response::new(pb::RevokeAllSessionsResponse {
         revoked: u32::try_from(revoked).unwrap_or(u32::MAX),
     }))

@@ -37,10 +37,10 @@ pub(super) async fn create(
         expires_at: expiry(message.expires_at, store.now())?,
         permissions: wanted,
         user_id,
-        created_by: caller.subject,
-        org_id: caller.org_id,
+        created_by: caller.subject.clone(),
+        org_id: caller.org_id.clone(),
     };
-    let (token, secret) = store.by(&new.created_by.clone()).add_token(new).await?;
+    let (token, secret) = store.of(&caller).add_token(new).await?;
     Ok(Response::new(pb::CreateTokenResponse {
         token: Some(token.into()),
         secret: secret.reveal().to_owned(),
@@ -125,7 +125,7 @@ pub(super) async fn rotate(
     }
     let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
     let (token, secret) = store
-        .by(&caller.subject)
+        .of(&caller)
         .rotate_token(&old, overlap, &caller.subject)
         .await?;
     Ok(Response::new(pb::RotateTokenResponse {
@@ -144,7 +144,7 @@ pub(super) async fn revoke(
         caller.require_recent_login()?;
     }
     store
-        .by(&caller.subject)
+        .of(&caller)
         .revoke_token(&token.org_id, &token.id)
         .await?;
     Ok(Response::new(pb::RevokeTokenResponse {}))

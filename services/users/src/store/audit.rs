@@ -1,4 +1,4 @@
-//! What was changed, by whom: a chain in which no link can be changed, taken out or put in without breaking it.
+//! What was done, by whom and from where: a chain in which no link can be changed, taken out or put in without breaking it.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
@@ -34,39 +34,50 @@ pub(crate) struct Checked {
     pub(crate) broken: Option<i64>,
 }
 
+/// A link to be, without its position.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) at: i64,
+    pub(crate) org_id: String,
+    pub(crate) actor: String,
+    pub(crate) address: String,
+    pub(crate) action: String,
+    pub(crate) target: String,
+    pub(crate) detail: String,
+}
+
 impl Store {
+    /// A change of this moment, by whom this store is used.
+    pub(super) fn event(&self, change: Change<'_>) -> Event {
+        Event {
+            at: self.now(),
+            org_id: change.org_id.to_owned(),
+            actor: self.actor.to_string(),
+            address: self.address.to_string(),
+            action: change.action.to_owned(),
+            target: change.target.to_owned(),
+            detail: change.detail.to_owned(),
+        }
+    }
+
     /// Adds a link in the transaction of the change itself, so that there is neither without the other.
     pub(super) async fn note(
         &self,
         transaction: &DatabaseTransaction,
         change: Change<'_>,
     ) -> Result<(), Error> {
-        // Locked until the transaction ends, so that links follow each other in the order in which they commit.
-        let head = audit_head::Entity::find()
-            .lock_exclusive()
-            .one(transaction)
-            .await?;
-        let head = head.ok_or(Error::Precondition("the audit log has lost its head"))?;
-        let mut link = audit::Model {
-            position: head.position + 1,
-            at: self.now(),
-            org_id: change.org_id.to_owned(),
-            actor: self.actor.to_string(),
-            action: change.action.to_owned(),
-            target: change.target.to_owned(),
-            detail: change.detail.to_owned(),
-            digest: String::new(),
+        add(transaction, vec![self.event(change)]).await
+    }
+
+    /// Adds links for what is no change of this store.
+    pub(crate) async fn record(&self, events: Vec<Event>) -> Result<(), Error> {
+        let recorded = async {
+            let transaction = self.write().await?;
+            add(&transaction, events).await?;
+            Ok(transaction.commit().await?)
         };
-        link.digest = digest(&head.digest, &link);
-        let mut moved = head.into_active_model();
-        moved.position = Set(link.position);
-        moved.digest = Set(link.digest.clone());
-        moved.update(transaction).await?;
-        let row = link.into_active_model();
-        audit::Entity::insert(row)
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(())
+        self.calls.run("record", recorded).await
     }
 
     /// An organisation's, newest first, before this position.
@@ -133,11 +144,56 @@ fn broken(position: i64) -> Checked {
     }
 }
 
-/// SHA-256 over the digest before and every field with its length, so that no two links read the same.
+/// Adds links to the chain, in this order.
+pub(super) async fn add(
+    transaction: &DatabaseTransaction,
+    events: Vec<Event>,
+) -> Result<(), Error> {
+    // Locked until the transaction ends, so that links follow each other in the order in which they commit.
+    let head = audit_head::Entity::find()
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    let head = head.ok_or(Error::Precondition("the audit log has lost its head"))?;
+    let (mut position, mut last) = (head.position, head.digest.clone());
+    let mut links = Vec::new();
+    for event in events {
+        position += 1;
+        let mut link = audit::Model {
+            position,
+            at: event.at,
+            org_id: event.org_id,
+            actor: event.actor,
+            action: event.action,
+            target: event.target,
+            detail: event.detail,
+            digest: String::new(),
+            address: event.address,
+        };
+        link.digest = digest(&last, &link);
+        last.clone_from(&link.digest);
+        links.push(link.into_active_model());
+    }
+    if links.is_empty() {
+        return Ok(());
+    }
+    let mut moved = head.into_active_model();
+    moved.position = Set(position);
+    moved.digest = Set(last);
+    moved.update(transaction).await?;
+    audit::Entity::insert_many(links)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
+}
+
+/// SHA-256 over the digest before and every field with its length, so that no two links read the same. An address is one field
+/// more, so that links of versions that knew none are as they were.
 fn digest(before: &str, link: &audit::Model) -> String {
     let mut hash = Sha256::new();
     let (position, at) = (link.position.to_string(), link.at.to_string());
-    for field in [
+    let address = Some(link.address.as_str()).filter(|address| !address.is_empty());
+    let fields = [
         before,
         &position,
         &at,
@@ -146,7 +202,8 @@ fn digest(before: &str, link: &audit::Model) -> String {
         &link.action,
         &link.target,
         &link.detail,
-    ] {
+    ];
+    for field in fields.into_iter().chain(address) {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());
     }

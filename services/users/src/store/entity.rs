@@ -200,6 +200,8 @@ pub(crate) mod audit {
         pub detail: String,
         /// SHA-256 in hexadecimal, over the digest before and the other columns.
         pub digest: String,
+        /// Where it came from; empty for what the program did itself, and in rows of older versions.
+        pub address: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

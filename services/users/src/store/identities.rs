@@ -166,7 +166,7 @@ impl Store {
             }
         }
         let detail = match role {
-            Some(role) => format!("{role:?}, by a group of {issuer}"),
+            Some(role) => format!("{role}, by a group of {issuer}"),
             None => format!("no group of {issuer} any more"),
         };
         let change = Change {

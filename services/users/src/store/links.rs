@@ -204,7 +204,7 @@ impl Store {
             org_id,
             action: "member.set",
             target: &user.email,
-            detail: "Admin, by a bootstrap link",
+            detail: "admin, by a bootstrap link",
         };
         self.by(&user.id).note(transaction, change).await
     }

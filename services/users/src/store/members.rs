@@ -94,7 +94,7 @@ impl Store {
                 org_id,
                 action,
                 target: email,
-                detail: &format!("{role:?}"),
+                detail: &format!("{role}"),
             };
             self.commit(transaction, change, &revoked).await?;
             Ok(set)

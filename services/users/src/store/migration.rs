@@ -26,6 +26,10 @@ impl MigratorTrait for Migrator {
                 name: "m0004_identities",
                 statements: include_str!("m0004_identities.sql"),
             }),
+            Box::new(Step {
+                name: "m0006_audit_address",
+                statements: include_str!("m0006_audit_address.sql"),
+            }),
         ]
     }
 }

@@ -85,7 +85,10 @@ impl Store {
             org_id: id,
             action: "organisation.add",
             target: id,
-            detail: new.admin.as_deref().unwrap_or(""),
+            detail: &new
+                .admin
+                .as_ref()
+                .map_or_else(String::new, |id| format!("its admin is {id}")),
         };
         self.commit(transaction, change, &[]).await?;
         Ok(model)
@@ -165,7 +168,7 @@ impl Store {
                 org_id: id,
                 action: "organisation.refuse",
                 target: id,
-                detail: &format!("access={access} upload={upload} reason={reason}"),
+                detail: &refusal_in_words(access, upload, reason),
             };
             let revoked = [Revocation::organisation(id)];
             self.commit(transaction, change, &revoked).await?;
@@ -237,5 +240,18 @@ impl Store {
             Ok(_) | Err(Error::Exists(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+fn refusal_in_words(access: bool, upload: bool, reason: &str) -> String {
+    let what = match (access, upload) {
+        (false, false) => return "nothing is refused any more".to_owned(),
+        (true, false) => "reading and controls are refused",
+        (false, true) => "reports are refused",
+        (true, true) => "reading, controls and reports are refused",
+    };
+    match reason {
+        "" => what.to_owned(),
+        reason => format!("{what}: {reason}"),
     }
 }

@@ -129,6 +129,28 @@ impl Store {
         Ok((model, secret))
     }
 
+    /// Notes something about a person in each of its organisations; about nobody known, if the id is empty, in none.
+    pub(crate) async fn note_for(
+        &self,
+        user_id: &str,
+        action: &'static str,
+        (target, detail): (&str, &str),
+    ) -> Result<(), Error> {
+        let noted = async {
+            let transaction = self.write().await?;
+            let orgs = organisations_of(&transaction, user_id).await?;
+            let note = |org_id| Change {
+                org_id,
+                action,
+                target,
+                detail,
+            };
+            let changes: Vec<_> = orgs.iter().map(|org_id| note(org_id.as_str())).collect();
+            self.commit_all(transaction, &changes, &[]).await
+        };
+        self.calls.run("note_for", noted).await
+    }
+
     /// Commits a login or its end, noted in each organisation of the person.
     pub(super) async fn commit_for_person(
         &self,
@@ -137,23 +159,17 @@ impl Store {
         session: &sessions::Model,
         revoked: &[Revocation],
     ) -> Result<(), Error> {
-        let orgs = members::Entity::find()
-            .filter(members::Column::UserId.eq(&session.user_id))
-            .order_by_asc(members::Column::OrgId)
-            .limit(NOTED);
-        let orgs = orgs.all(&transaction).await?;
-        let detail = format!("by {} from {}", session.method, session.address);
+        let orgs = organisations_of(&transaction, &session.user_id).await?;
+        let detail = format!("by {}", session.method);
         let note = |org_id| Change {
             org_id,
             action,
             target: &session.user_id,
             detail: &detail,
         };
-        let mut changes: Vec<_> = orgs.iter().map(|member| note(&*member.org_id)).collect();
-        if changes.is_empty() {
-            changes.push(note(""));
-        }
-        self.commit_all(transaction, &changes, revoked).await
+        let changes: Vec<_> = orgs.iter().map(|org_id| note(org_id.as_str())).collect();
+        let by = self.by(&session.user_id);
+        by.commit_all(transaction, &changes, revoked).await
     }
 
     /// The session with this digest, if it has not ended, in this organisation; in the first by id of the person's if that
@@ -288,6 +304,23 @@ impl Store {
         };
         self.calls.run("end_old_sessions", ended).await
     }
+}
+
+/// Where what a person does is noted: the organisations, or none if there are none.
+async fn organisations_of(
+    transaction: &DatabaseTransaction,
+    user_id: &str,
+) -> Result<Vec<String>, Error> {
+    let orgs = members::Entity::find()
+        .filter(members::Column::UserId.eq(user_id))
+        .order_by_asc(members::Column::OrgId)
+        .limit(NOTED);
+    let orgs = orgs.all(transaction).await?.into_iter();
+    let mut orgs: Vec<_> = orgs.map(|member| member.org_id).collect();
+    if orgs.is_empty() {
+        orgs.push(String::new());
+    }
+    Ok(orgs)
 }
 
 async fn end(

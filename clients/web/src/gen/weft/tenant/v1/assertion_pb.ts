@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/tenant/v1/assertion.proto.
  */
 export const file_weft_tenant_v1_assertion: GenFile = /*@__PURE__*/
-  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxItcBCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGF1dGhlbnRpY2F0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNlc3Npb25faWQYBiABKAkq+wEKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEhMKD1BFUk1JU1NJT05fVklFVxABEhsKF1BFUk1JU1NJT05fVklFV19TRUNSRVRTEAISFQoRUEVSTUlTU0lPTl9SRVBPUlQQAxIWChJQRVJNSVNTSU9OX0NPTlRST0wQBBITCg9QRVJNSVNTSU9OX0VYRUMQBRITCg9QRVJNSVNTSU9OX0xPR1MQBhIUChBQRVJNSVNTSU9OX0FETUlOEAcSGAoUUEVSTUlTU0lPTl9IT1NUX0VYRUMQCBIWChJQRVJNSVNTSU9OX09QRVJBVEUQCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch53ZWZ0L3RlbmFudC92MS9hc3NlcnRpb24ucHJvdG8SDndlZnQudGVuYW50LnYxIugBCglBc3NlcnRpb24SDgoGb3JnX2lkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSLwoLcGVybWlzc2lvbnMYAyADKA4yGi53ZWZ0LnRlbmFudC52MS5QZXJtaXNzaW9uEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGF1dGhlbnRpY2F0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNlc3Npb25faWQYBiABKAkSDwoHYWRkcmVzcxgHIAEoCSr7AQoKUGVybWlzc2lvbhIaChZQRVJNSVNTSU9OX1VOU1BFQ0lGSUVEEAASEwoPUEVSTUlTU0lPTl9WSUVXEAESGwoXUEVSTUlTU0lPTl9WSUVXX1NFQ1JFVFMQAhIVChFQRVJNSVNTSU9OX1JFUE9SVBADEhYKElBFUk1JU1NJT05fQ09OVFJPTBAEEhMKD1BFUk1JU1NJT05fRVhFQxAFEhMKD1BFUk1JU1NJT05fTE9HUxAGEhQKEFBFUk1JU1NJT05fQURNSU4QBxIYChRQRVJNSVNTSU9OX0hPU1RfRVhFQxAIEhYKElBFUk1JU1NJT05fT1BFUkFURRAJYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * The caller of an RPC inside the mesh, as authfe established it. Serialised, followed by a 32-byte HMAC-SHA256 over the
@@ -66,6 +66,14 @@ export type Assertion = Message<"weft.tenant.v1.Assertion"> & {
    * @generated from field: string session_id = 6;
    */
   sessionId: string;
+
+  /**
+   * The client's IP address as the edge established it, for the audit log; empty if no client is behind the call. What is no
+   * IP address counts as empty.
+   *
+   * @generated from field: string address = 7;
+   */
+  address: string;
 };
 
 /**
