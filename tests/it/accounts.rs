@@ -6,6 +6,7 @@ mod edge;
 mod isolation;
 mod login;
 mod mail;
+mod matrix;
 mod oidc;
 mod operator;
 mod outage;
