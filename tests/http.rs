@@ -1,8 +1,10 @@
-//! HTTP requests as probes and scripts make them: a connection each.
+//! HTTP requests as probes and scripts make them: a connection each, or one for many.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -67,11 +69,18 @@ pub async fn send(address: &str, mut request: Request<Full<Bytes>>) -> anyhow::R
     if !request.headers().contains_key("host") {
         request.headers_mut().insert("host", address.parse()?);
     }
+    let mut sender = connect(address).await?;
+    read(sender.send_request(request).await?).await
+}
+
+async fn connect(address: &str) -> anyhow::Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
+    Ok(sender)
+}
+
+async fn read(response: http::Response<Incoming>) -> anyhow::Result<Answer> {
     let (head, body) = response.into_parts();
     let content_type = head.headers.get("content-type");
     let content_type = content_type.and_then(|v| v.to_str().ok()).unwrap_or("");
@@ -82,4 +91,46 @@ pub async fn send(address: &str, mut request: Request<Full<Bytes>>) -> anyhow::R
         headers: head.headers,
         body: body.collect().await?.to_bytes(),
     })
+}
+
+/// A connection that is opened again when the server has closed it.
+#[derive(Debug)]
+pub struct Connection {
+    address: String,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    /// To this `host:port`.
+    #[must_use]
+    pub fn to(address: &str) -> Connection {
+        Connection {
+            address: address.to_owned(),
+            sender: None,
+        }
+    }
+
+    /// Sends a request; `Host` is added.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn send(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        if !request.headers().contains_key("host") {
+            let host = self.address.parse()?;
+            request.headers_mut().insert("host", host);
+        }
+        let mut open = self.sender.take();
+        if let Some(sender) = &mut open
+            && sender.ready().await.is_err()
+        {
+            open = None;
+        }
+        let mut sender = match open {
+            Some(sender) => sender,
+            None => connect(&self.address).await?,
+        };
+        let answer = read(sender.send_request(request).await?).await?;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
 }

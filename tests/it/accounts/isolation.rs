@@ -1,193 +1,101 @@
-//! Two organisations that try to get at each other's data, at random.
+//! Two organisations that try to get at each other's data, at random: they read, watch, control, attach and guess. Both have
+//! a probe and a terminal of the same names.
+
+mod tenant;
+mod tries;
+
+use std::time::Instant;
 
 use anyhow::ensure;
-use proto::query::v1 as query;
-use proto::query::v1::query_service_client::QueryServiceClient;
-use proto::users::v1 as users;
-use proto::users::v1::users_service_client::UsersServiceClient;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tests::{Sandbox, Topology};
 
-use super::{admin, ask, bearing, channel, report, token};
-use crate::tenants;
+use super::report;
+use tenant::Tenant;
+use tries::Attacker;
 
 /// Requests of both together. `WEFT_REQUESTS` asks for more.
-const REQUESTS: usize = 3000;
+const REQUESTS: usize = 20_000;
+/// What the random numbers begin with. `WEFT_SEED` asks for others.
+const SEED: u64 = 1;
+/// Attackers at once.
+const AT_ONCE: usize = 8;
 const ORGS: [&str; 2] = ["amber", "birch"];
-const METHODS: [&str; 4] = ["GET", "GET", "POST", "DELETE"];
-const HEADERS: [&str; 5] = [
-    "x-scope-orgid",
-    "weft-org",
-    "x-scope-userid",
-    "weft-assertion-bin",
-    "x-scope-probe-id",
-];
 
-/// An organisation with all that it has.
-struct Tenant {
-    org: &'static str,
-    /// A token with every permission.
-    secret: String,
-    token_id: String,
-    user_id: String,
+fn asked<T: std::str::FromStr>(variable: &str, default: T) -> T {
+    let asked = std::env::var(variable).ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-async fn tenant(weft: &Sandbox, org: &'static str) -> anyhow::Result<Tenant> {
-    admin(weft, &format!("org create {org}")).await?;
-    let email = format!("secret-of-{org}@team.example");
-    let member = admin(weft, &format!("member set {org} {email} --role admin")).await?;
-    let all = "view,view-secrets,report,control,exec,logs,admin,host-exec";
-    let (secret, token_id) =
-        token(weft, &format!("{org} secret-of-{org} --permissions {all}")).await?;
-    ensure!(report(&weft.address, &secret, &tenants::report(org, 1)).await? == 200);
-    Ok(Tenant {
-        org,
-        secret,
-        token_id,
-        user_id: member["userId"].as_str().unwrap_or_default().to_owned(),
-    })
+/// What one attacker saw.
+#[derive(Default)]
+struct Seen {
+    requests: usize,
+    bytes: usize,
+    /// Answers with something of the asker's own.
+    own: usize,
 }
 
-/// A path over HTTP.
-fn path(random: &mut StdRng, other: &Tenant) -> String {
-    let rests = [
-        "/api/topology".to_owned(),
-        "/api/topology/hosts".to_owned(),
-        "/api/topology/processes/h;1".to_owned(),
-        "/api/topology/containers/c;<container>"
-            .replace('<', "%3C")
-            .replace('>', "%3E"),
-        "/api/report".to_owned(),
-        "/api/probes".to_owned(),
-        "/api/control/1/c;x/docker_stop_container".to_owned(),
-        "/api/control/p/n/host%5Fexec".to_owned(),
-        "/api/pipe/pipe-1/check".to_owned(),
-        "/api/pipe/pipe-1".to_owned(),
-    ];
-    let rest = rests.choose(random).map_or("/api", String::as_str);
-    match random.random_range(0..5) {
-        0 => format!("/api/app/{}{rest}", other.org),
-        1 => format!("/api/app/{}/..{rest}", other.org),
-        2 => format!("/api/app/{}%2f{rest}", other.org),
-        3 => format!("/api/app/{}/{rest}", other.org.to_uppercase()),
-        _ => rest.to_owned(),
-    }
-}
-
-/// What one learns by asking about the other over gRPC, as text.
-async fn call(
-    random: &mut StdRng,
+async fn attack(
     weft: &Sandbox,
-    own: &Tenant,
-    other: &Tenant,
-) -> anyhow::Result<String> {
-    let mut users = UsersServiceClient::new(channel(&weft.address)?);
-    let mut query = QueryServiceClient::new(channel(&weft.address)?);
-    fn within<T>(
-        other: &Tenant,
-        named: bool,
-        mut request: tonic::Request<T>,
-    ) -> anyhow::Result<tonic::Request<T>> {
-        if named {
-            request
-                .metadata_mut()
-                .insert("weft-org", other.org.parse()?);
-        }
-        Ok(request)
+    tenants: &[Tenant; 2],
+    (requests, seed): (usize, u64),
+) -> anyhow::Result<Seen> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut attackers = [
+        Attacker::new(weft, &tenants[0], &tenants[1]),
+        Attacker::new(weft, &tenants[1], &tenants[0]),
+    ];
+    let mut all = Seen::default();
+    for n in 0..requests {
+        let attacker = &mut attackers[usize::from(random.random_bool(0.5))];
+        let (own, other) = (attacker.own.org, attacker.other.org);
+        let (what, seen) = attacker.once(&mut random).await?;
+        ensure!(
+            !seen.contains(&format!("secret-of-{other}")),
+            "seed {seed}, request {n}, {what}: {own} sees {other}: {seen}"
+        );
+        all.own += usize::from(seen.contains(&format!("secret-of-{own}")));
+        all.bytes += seen.len();
+        all.requests += 1;
     }
-    let named = random.random_bool(0.5);
-    macro_rules! text {
-        ($client:ident . $call:ident ($message:expr)) => {
-            format!(
-                "{:?}",
-                $client
-                    .$call(within(other, named, bearing(&own.secret, $message)?)?)
-                    .await
-                    .map(|a| a.into_inner())
-            )
-        };
-    }
-    Ok(match random.random_range(0..9) {
-        0 => text!(users.list_members(users::ListMembersRequest {})),
-        1 => text!(users.list_tokens(users::ListTokensRequest {})),
-        2 => text!(users.revoke_token(users::RevokeTokenRequest {
-            token_id: other.token_id.clone()
-        })),
-        3 => text!(users.rotate_token(users::RotateTokenRequest {
-            token_id: other.token_id.clone(),
-            overlap: None
-        })),
-        4 => text!(users.remove_member(users::RemoveMemberRequest {
-            user_id: other.user_id.clone()
-        })),
-        5 => text!(users.delete_organisation(users::DeleteOrganisationRequest {
-            org_id: other.org.to_owned()
-        })),
-        6 => text!(users.list_organisations(users::ListOrganisationsRequest {})),
-        7 => text!(query.search(query::SearchRequest {
-            query: "secret".to_owned(),
-            ..query::SearchRequest::default()
-        })),
-        _ => text!(query.get_topology(query::GetTopologyRequest {
-            topology_id: "processes".to_owned(),
-            ..query::GetTopologyRequest::default()
-        })),
-    })
+    Ok(all)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn organisations_learn_nothing_of_each_other() -> anyhow::Result<()> {
     let weft = Sandbox::strict(Topology::Direct, None).await?;
-    let tenants = [tenant(&weft, ORGS[0]).await?, tenant(&weft, ORGS[1]).await?];
-    let requests = std::env::var("WEFT_REQUESTS")
-        .ok()
-        .and_then(|n| n.parse().ok());
-    let requests: usize = requests.unwrap_or(REQUESTS);
-    let mut random = StdRng::seed_from_u64(1);
-    let (mut own_seen, mut bytes) = (0, 0);
-    for n in 0..requests {
-        let (own, other) = if random.random_bool(0.5) {
-            (0, 1)
-        } else {
-            (1, 0)
-        };
-        let (own, other) = (&tenants[own], &tenants[other]);
-        let (asked, seen) = if random.random_bool(0.4) {
-            (
-                "a call".to_owned(),
-                call(&mut random, &weft, own, other).await?,
-            )
-        } else {
-            let path = path(&mut random, other);
-            let method = METHODS.choose(&mut random).unwrap_or(&"GET");
-            let bearer = format!("Bearer {}", own.secret);
-            let forged = HEADERS.choose(&mut random).unwrap_or(&"x-scope-orgid");
-            let headers = [("authorization", bearer.as_str()), (*forged, other.org)];
-            let answer = ask(&weft.address, method, &path, &headers, "").await?;
-            (format!("{method} {path}"), answer.text())
-        };
-        let leak = format!("secret-of-{}", other.org);
-        ensure!(
-            !seen.contains(&leak),
-            "request {n}, {asked}: {} sees {}",
-            own.org,
-            other.org
-        );
-        own_seen += usize::from(seen.contains(&format!("secret-of-{}", own.org)));
-        bytes += seen.len();
-    }
+    let tenants = [
+        Tenant::open(&weft, ORGS[0]).await?,
+        Tenant::open(&weft, ORGS[1]).await?,
+    ];
+    let (requests, seed) = (asked("WEFT_REQUESTS", REQUESTS), asked("WEFT_SEED", SEED));
+    println!("seed {seed}; WEFT_SEED={seed} WEFT_REQUESTS={requests} asks for the same again");
+    let started = Instant::now();
+    let share = requests.div_ceil(AT_ONCE);
+    let attacks = (0..AT_ONCE as u64).map(|n| attack(&weft, &tenants, (share, seed + n)));
+    let seen = futures_util::future::try_join_all(attacks).await?;
+    let sum = |of: fn(&Seen) -> usize| seen.iter().map(of).sum::<usize>();
+    let (requests, own) = (sum(|s| s.requests), sum(|s| s.own));
     ensure!(
-        own_seen > requests / 20,
-        "{own_seen} answers had anything in them: this proves nothing"
+        own > requests / 20,
+        "{own} answers had anything in them: this proves nothing"
     );
     for tenant in &tenants {
         let status = report(&weft.address, &tenant.secret, "{}").await?;
         ensure!(status == 200, "{} lost its token: {status}", tenant.org);
+        let calls = tenant.was_called_by_its_own().await?;
+        ensure!(calls > 0, "no control ran: this proves nothing");
+        println!(
+            "{}: {calls} controls and all that was typed are its own",
+            tenant.org
+        );
     }
     println!(
-        "{requests} requests, {bytes} bytes of answers, {own_seen} with own data, none with the other's"
+        "{requests} requests in {:.1?}, {} bytes of answers, {own} with own data, 0 bytes of the other's",
+        started.elapsed(),
+        sum(|s| s.bytes)
     );
     Ok(())
 }
