@@ -35,6 +35,8 @@ async function count(page: Page, text: string): Promise<number> {
   await result.getByText(/of|nothing/).waitFor()
   const found = /of (\d+)/.exec(await result.innerText())
   await page.keyboard.press('Escape')
+  // What is typed next goes to the terminal.
+  await page.locator('.xterm-helper-textarea:focus').waitFor({ state: 'attached' })
   return found ? Number(found[1]) : 0
 }
 
@@ -203,7 +205,13 @@ export const terminals: Scenario[] = [
       await waitForText(window, '# echo over there')
       await window.reload()
       await waitForText(window, '# echo over there')
-      await window.getByRole('button', { name: 'Back into the page' }).click()
+      // The click closes its own window, maybe before it is seen to be done.
+      const closed = window.waitForEvent('close')
+      window
+        .getByRole('button', { name: 'Back into the page' })
+        .click()
+        .catch(() => {})
+      await closed
       await state(desk.page).getByText('Connected').waitFor()
       await waitForText(desk.page, '# echo over there')
       assert.equal(await count(desk.page, 'Welcome to'), 1)
