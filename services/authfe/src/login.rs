@@ -2,6 +2,7 @@
 //! ends here.
 
 mod oidc;
+mod passkeys;
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -38,6 +39,8 @@ pub(crate) fn router(edge: &Edge) -> Router {
         .route("/api/users/login/mail", post(send_link))
         .route("/api/users/login/link", post(open_link))
         .route("/api/users/login/oidc/{provider}", post(oidc::start))
+        .route("/api/users/login/passkey", post(passkeys::start))
+        .route("/api/users/login/passkey/finish", post(passkeys::finish))
         .route("/api/users/logout", post(logout))
         .layer(from_fn_with_state(edge.clone(), own_pages))
         // A page of the provider sends the browser there.
@@ -88,6 +91,7 @@ async fn options(State(edge): State<Edge>, request: Request) -> Result<Response,
         "possible": possible,
         "mail": answer.mail,
         "oidc": providers,
+        "passkeys": answer.passkeys,
         "signUp": answer.sign_up,
     });
     Ok(Json(body).into_response())
@@ -129,12 +133,19 @@ async fn open_link(State(edge): State<Edge>, request: Request) -> Result<Respons
         browser: Some(browser),
     };
     let answer = client(&edge).open_login_link(timed(message)).await?;
-    let login = answer.into_inner().login.unwrap_or_default();
+    Ok(logged_in(
+        &edge,
+        &answer.into_inner().login.unwrap_or_default(),
+    ))
+}
+
+/// Tells a page who has logged in.
+fn logged_in(edge: &Edge, login: &pb::Login) -> Response {
     let user = login.user.clone().unwrap_or_default();
     let body = json!({ "user": { "id": user.id, "email": user.email, "name": user.name } });
     let mut response = Json(body).into_response();
-    set_session(&edge, &login, &mut response);
-    Ok(response)
+    set_session(edge, login, &mut response);
+    response
 }
 
 async fn logout(State(edge): State<Edge>, request: Request) -> Result<Response, ApiError> {

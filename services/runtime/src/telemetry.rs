@@ -16,7 +16,8 @@ pub enum LogFormat {
 /// when a subscriber is set already.
 pub fn init(filter: &str, format: LogFormat) {
     // It tells every try to connect; that NATS is away is told once, as of every dependency. A later directive wins.
-    let filter = EnvFilter::try_new(format!("async_nats=warn,{filter}"))
+    // At its finest the passkeys' library shows challenges, whoever asks for that.
+    let filter = EnvFilter::try_new(format!("async_nats=warn,{filter},webauthn_rs_core=warn"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

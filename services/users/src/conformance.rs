@@ -6,6 +6,7 @@ mod audit;
 mod credentials;
 mod identities;
 mod logins;
+mod passkeys;
 
 use crate::Store;
 
@@ -24,6 +25,8 @@ pub async fn conformance(store: &Store) {
     logins::mail_links(store).await;
     logins::bootstrap_links(store).await;
     identities::identities(store).await;
+    passkeys::passkeys(store).await;
+    passkeys::ceremonies(store).await;
     audit::changes(store).await;
     audit::tampering(store).await;
 }
@@ -33,6 +36,7 @@ pub async fn races(stores: &[Store]) {
     accounts::races(stores).await;
     credentials::races(stores).await;
     logins::races(stores).await;
+    passkeys::races(stores).await;
     audit::unbroken(&stores[0]).await;
 }
 

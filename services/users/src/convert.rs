@@ -6,7 +6,9 @@ use prost_types::Timestamp;
 use proto::users::v1 as pb;
 
 use crate::permissions::Permissions;
-use crate::store::entity::{audit, invitations, members, organisations, sessions, tokens, users};
+use crate::store::entity::{
+    audit, invitations, members, organisations, passkeys, sessions, tokens, users,
+};
 use crate::store::{Ages, Revocation};
 
 /// Milliseconds since the Unix epoch as a date.
@@ -97,6 +99,17 @@ pub(crate) fn session(session: sessions::Model, ages: Ages, current: &str) -> pb
         method: session.method,
         address: session.address,
         user_agent: session.user_agent,
+    }
+}
+
+impl From<passkeys::Model> for pb::Passkey {
+    fn from(passkey: passkeys::Model) -> Self {
+        pb::Passkey {
+            id: passkey.id,
+            name: passkey.name,
+            created_at: Some(timestamp(passkey.created_at)),
+            last_used_at: passkey.last_used_at.map(timestamp),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod error;
 mod login;
 mod names;
 mod operator;
+mod passkeys;
 mod permissions;
 mod recorded;
 mod revocations;

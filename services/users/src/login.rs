@@ -6,6 +6,7 @@ mod failures;
 mod mail;
 mod oidc;
 mod outbox;
+mod passkeys;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -15,6 +16,7 @@ use proto::users::v1::login_service_server::LoginService;
 use runtime::Runtime;
 use tonic::{Request, Response, Status};
 
+use crate::passkeys::Passkeys;
 use crate::secret::{Kind, Secret};
 use crate::store::entity::{sessions, users};
 use crate::store::{Ages, Identity, Opening, Store};
@@ -27,6 +29,7 @@ pub use mail::{Mail, MailError};
 use oidc::{Binding, Provider, Returned};
 pub use oidc::{OidcConfig, OidcError};
 use outbox::{Outbox, Wanted};
+pub(crate) use passkeys::lifetime;
 
 /// Secrets that are longer are not even looked at.
 const SECRET_BYTES: usize = 512;
@@ -51,6 +54,7 @@ pub struct Logins {
     ages: Ages,
     outbox: Option<Outbox>,
     providers: Vec<Provider>,
+    passkeys: Option<Passkeys>,
     tries: Throttle,
     mails: Throttle,
     failures: Failures,
@@ -65,6 +69,9 @@ impl Logins {
                 if let Err(error) = swept.end_old_sessions(ages).await {
                     tracing::debug!(%error, "old sessions are not ended yet");
                 }
+                if let Err(error) = swept.forget_ceremonies().await {
+                    tracing::debug!(%error, "old ceremonies are not forgotten yet");
+                }
                 tokio::time::sleep(SWEEP).await;
             }
         });
@@ -73,6 +80,7 @@ impl Logins {
         let providers = config.providers();
         Logins {
             failures: Failures::start(store.clone(), rt),
+            passkeys: Passkeys::new(config.public_url.as_ref()),
             config,
             outbox,
             providers,
@@ -134,6 +142,7 @@ impl LoginService for Logins {
             mail: self.outbox.is_some(),
             providers: self.providers.iter().map(Into::into).collect(),
             sign_up: self.config.signs_up(),
+            passkeys: self.passkeys.is_some(),
         }))
     }
 
@@ -223,6 +232,25 @@ impl LoginService for Logins {
         Ok(Response::new(pb::FinishOidcLoginResponse {
             login: Some(self.logged_in(user, session, &secret)),
             return_to: binding.return_to,
+        }))
+    }
+
+    async fn start_passkey_login(
+        &self,
+        request: Request<pb::StartPasskeyLoginRequest>,
+    ) -> Result<Response<pb::StartPasskeyLoginResponse>, Status> {
+        Ok(Response::new(
+            self.start_passkey(request.into_inner()).await?,
+        ))
+    }
+
+    async fn finish_passkey_login(
+        &self,
+        request: Request<pb::FinishPasskeyLoginRequest>,
+    ) -> Result<Response<pb::FinishPasskeyLoginResponse>, Status> {
+        let login = self.finish_passkey(request.into_inner()).await?;
+        Ok(Response::new(pb::FinishPasskeyLoginResponse {
+            login: Some(login),
         }))
     }
 

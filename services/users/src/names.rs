@@ -117,6 +117,7 @@ pub(crate) const USER: &str = "usr";
 pub(crate) const TOKEN: &str = "tok";
 pub(crate) const INVITATION: &str = "inv";
 pub(crate) const SESSION: &str = "ses";
+pub(crate) const PASSKEY: &str = "key";
 
 /// Whether this is a person's id.
 pub(crate) fn is_user(id: &str) -> bool {

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Link,
     /// As [`Kind::Link`], for somebody who says at opening who that is.
     Bootstrap,
+    /// What a browser holds between beginning and end of a registration or login with a passkey.
+    Ceremony,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Kind::Session => "weftses_",
             Kind::Link => "weftlnk_",
             Kind::Bootstrap => "weftboo_",
+            Kind::Ceremony => "weftcer_",
         }
     }
 }
@@ -100,12 +103,17 @@ impl Secret {
     }
 
     pub(crate) fn digest(&self) -> Digested {
-        let digest = Sha256::digest(self.0.as_bytes());
-        Digested(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Digested::of(&self.0)
     }
 }
 
 impl Digested {
+    /// Of a text that holds a secret.
+    pub(crate) fn of(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        Digested(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

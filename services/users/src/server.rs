@@ -1,4 +1,5 @@
 mod members;
+mod passkeys;
 mod sessions;
 mod tokens;
 
@@ -10,10 +11,11 @@ use runtime::{Clock, Runtime};
 use tonic::{Request, Response, Status};
 
 use crate::authenticate::{Authenticator, ensure_local};
+use crate::passkeys::Passkeys;
 use crate::permissions::Permissions;
 use crate::revocations::{self, Watch};
 use crate::store::entity::users;
-use crate::store::{Ages, NewOrganisation, Store};
+use crate::store::{Ages, NewOrganisation, OtherWays, Store};
 use crate::{Config, LOCAL, names};
 
 /// The service.
@@ -23,6 +25,8 @@ pub struct Users {
     store: Store,
     ages: Ages,
     clock: Clock,
+    passkeys: Option<Passkeys>,
+    ways: OtherWays,
 }
 
 impl Users {
@@ -32,6 +36,8 @@ impl Users {
         }
         Users {
             ages: config.login.ages(),
+            passkeys: Passkeys::new(config.login.public_url.as_ref()),
+            ways: config.login.other_ways(),
             authenticator: Authenticator::new(config, store.clone(), rt),
             store,
             clock: rt.clock,
@@ -324,6 +330,41 @@ impl UsersService for Users {
         request: Request<pb::RevokeAllSessionsRequest>,
     ) -> Result<Response<pb::RevokeAllSessionsResponse>, Status> {
         sessions::revoke_all(&self.store, request).await
+    }
+
+    async fn list_passkeys(
+        &self,
+        request: Request<pb::ListPasskeysRequest>,
+    ) -> Result<Response<pb::ListPasskeysResponse>, Status> {
+        passkeys::list(self, request).await
+    }
+
+    async fn start_passkey_registration(
+        &self,
+        request: Request<pb::StartPasskeyRegistrationRequest>,
+    ) -> Result<Response<pb::StartPasskeyRegistrationResponse>, Status> {
+        passkeys::start(self, request).await
+    }
+
+    async fn finish_passkey_registration(
+        &self,
+        request: Request<pb::FinishPasskeyRegistrationRequest>,
+    ) -> Result<Response<pb::FinishPasskeyRegistrationResponse>, Status> {
+        passkeys::finish(self, request).await
+    }
+
+    async fn rename_passkey(
+        &self,
+        request: Request<pb::RenamePasskeyRequest>,
+    ) -> Result<Response<pb::RenamePasskeyResponse>, Status> {
+        passkeys::rename(self, request).await
+    }
+
+    async fn remove_passkey(
+        &self,
+        request: Request<pb::RemovePasskeyRequest>,
+    ) -> Result<Response<pb::RemovePasskeyResponse>, Status> {
+        passkeys::remove(self, request).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where accounts are kept, by URL.
 
 mod audit;
+mod ceremonies;
 pub(crate) mod entity;
 mod identities;
 mod invitations;
@@ -9,6 +10,7 @@ mod members;
 mod migration;
 mod open;
 mod organisations;
+mod passkeys;
 mod revocations;
 mod sessions;
 mod tokens;
@@ -28,10 +30,12 @@ use sea_orm_migration::MigratorTrait;
 use tokio::sync::Notify;
 use url::Url;
 
+pub(crate) use ceremonies::{LIFETIME as CEREMONY_LIFETIME, NewCeremony, Purpose};
 pub(crate) use identities::Identity;
 pub(crate) use links::{NewLink, Opening};
 pub(crate) use members::Membership;
 pub(crate) use organisations::NewOrganisation;
+pub(crate) use passkeys::{MOST as MOST_PASSKEYS, NewPasskey, OtherWays};
 pub(crate) use revocations::Revocation;
 pub(crate) use sessions::{Ages, KnownSession, NewSession};
 pub(crate) use tokens::{Known, NewToken, minute};

@@ -86,7 +86,8 @@ async fn mailed_link_logs_in_once_whom_somebody_invited() -> anyhow::Result<()> 
         .await?
         .json();
     ensure!(
-        options == json!({ "possible": true, "mail": true, "oidc": [], "signUp": false }),
+        options
+            == json!({ "possible": true, "mail": true, "oidc": [], "passkeys": false, "signUp": false }),
         "{options}"
     );
 

@@ -7,6 +7,7 @@ import { openOrganisation } from '../state/org'
 import { useStore } from '../state/store'
 import dialog from '../ui/Dialog.module.css'
 import css from './Account.module.css'
+import { Passkeys } from './Passkeys'
 import { FormDialog, Permissions, Problem, Section, When } from './parts'
 import { Sessions } from './Sessions'
 import { useAsk, useDoing } from './useAsk'
@@ -139,6 +140,7 @@ export function You() {
       </Section>
       <Received />
       <Organisations person={person} />
+      {user?.loggedIn && person && <Passkeys />}
       {user?.loggedIn && <Sessions />}
     </>
   )

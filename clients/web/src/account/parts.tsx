@@ -1,9 +1,9 @@
 import { Dialog } from 'radix-ui'
-import type { FormEvent, ReactNode } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { SignInAgain } from '../login/SignInAgain'
 import { formatAge } from '../shared/format'
 import { PERMISSIONS, type Permission, permissionName } from '../shared/permissions'
 import { SIGN_IN_AGAIN } from '../state/accounts'
-import { goToSignIn } from '../state/signIn'
 import dialog from '../ui/Dialog.module.css'
 import { Icon } from '../ui/icons'
 import css from './Account.module.css'
@@ -11,16 +11,15 @@ import type { Doing } from './useAsk'
 
 /** What went wrong, if something did. */
 export function Problem({ text, retry }: { text: string; retry?: () => void }) {
-  if (text === '') return null
+  const [settled, setSettled] = useState('')
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what comes after another text is news
+  useEffect(() => setSettled(''), [text])
+  if (text === '' || text === settled) return null
   return (
     <p className={css.problem} role="alert">
       <Icon name="warning" size={13} />
       <span>{text}</span>
-      {text === SIGN_IN_AGAIN && (
-        <button type="button" onClick={goToSignIn}>
-          Sign in again
-        </button>
-      )}
+      {text === SIGN_IN_AGAIN && <SignInAgain onDone={() => setSettled(text)} />}
       {retry && (
         <button type="button" onClick={retry}>
           Try again

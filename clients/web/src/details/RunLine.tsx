@@ -1,9 +1,13 @@
+import { lazy, Suspense } from 'react'
 import { CONTROL_NEEDS_LOGIN } from '../state/controls'
 import { dismissRun, type Run } from '../state/runs'
-import { goToSignIn } from '../state/signIn'
 import { useNow } from '../ui/clock'
 import { Icon } from '../ui/icons'
 import css from './RunLine.module.css'
+
+const SignInAgain = lazy(() =>
+  import('../login/SignInAgain').then((module) => ({ default: module.SignInAgain })),
+)
 
 /** Before this a control is simply quick. */
 const SAY_SECONDS_FROM_MS = 2_000
@@ -33,9 +37,9 @@ export function RunLine({ run, named }: { run: Run; named?: boolean }) {
         )}
       </p>
       {run.text === CONTROL_NEEDS_LOGIN && (
-        <button type="button" className={css.act} onClick={goToSignIn}>
-          Sign in again
-        </button>
+        <Suspense>
+          <SignInAgain className={css.act} onDone={() => dismissRun(run.id)} />
+        </Suspense>
       )}
       {state !== 'running' && (
         <button type="button" aria-label={`Dismiss: ${what}`} onClick={() => dismissRun(run.id)}>

@@ -4,16 +4,17 @@ import { Icon } from '../ui/icons'
 import { Mark } from '../ui/Mark'
 import { type Fragment, parseFragment } from './fragment'
 import css from './Login.module.css'
+import { explainPasskey, knowsPasskeys, signInWithPasskey } from './passkeys'
 import { explainLogin, type LoginOptions, loginOptions, openLink, sendLink, startOidc } from './routes'
 
 /** Runs one thing at a time and keeps what went wrong. */
 function useStep() {
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
-  const run = async (work: () => Promise<void>) => {
+  const run = async (work: () => Promise<void>, explain = explainLogin) => {
     setBusy(true)
     setError('')
-    await work().catch((problem) => setError(explainLogin(problem)))
+    await work().catch((problem) => setError(explain(problem)))
     setBusy(false)
   }
   return { busy, error, setError, run }
@@ -101,15 +102,27 @@ function Ways({ options, step }: { options: LoginOptions; step: Step }) {
         <code>--public-url https://…</code> and puts TLS in front.
       </p>
     )
-  if (!options.mail && options.oidc.length === 0)
+  const passkeys = options.passkeys && knowsPasskeys()
+  if (!options.mail && options.oidc.length === 0 && !passkeys)
     return (
       <p>
         This Weft sends no mail and knows no provider. Whoever runs it makes a link for you with{' '}
         <code>weft admin bootstrap</code>.
       </p>
     )
+  const others = options.oidc.length > 0 || passkeys
   return (
     <>
+      {passkeys && (
+        <button
+          type="button"
+          className={css.other}
+          disabled={step.busy}
+          onClick={() => void step.run(() => signInWithPasskey(false).then(leaveSignIn), explainPasskey)}
+        >
+          Sign in with a passkey
+        </button>
+      )}
       {options.oidc.map(({ id, name }) => (
         <button
           key={id}
@@ -121,7 +134,7 @@ function Ways({ options, step }: { options: LoginOptions; step: Step }) {
           Sign in with {name}
         </button>
       ))}
-      {options.mail && options.oidc.length > 0 && <p className={css.or}>or</p>}
+      {options.mail && others && <p className={css.or}>or</p>}
       {options.mail && <Mail step={step} signUp={options.signUp} />}
     </>
   )

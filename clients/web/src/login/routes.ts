@@ -5,6 +5,7 @@ export interface LoginOptions {
   possible: boolean
   mail: boolean
   oidc: { id: string; name: string }[]
+  passkeys: boolean
   signUp: boolean
 }
 
@@ -57,6 +58,18 @@ export async function startOidc(id: string): Promise<string> {
   const { protocol } = new URL(answer.url)
   if (protocol !== 'https:' && protocol !== 'http:') throw new LoginError('the provider has no address', 502)
   return answer.url
+}
+
+/** What a passkey shall sign. */
+export async function startPasskey(
+  again: boolean,
+): Promise<{ publicKey: PublicKeyCredentialRequestOptionsJSON }> {
+  return (await request('POST', 'login/passkey', { again })).json()
+}
+
+/** And what it signed. */
+export async function finishPasskey(credential: object): Promise<void> {
+  await request('POST', 'login/passkey/finish', { credential })
 }
 
 export async function logout(): Promise<void> {

@@ -71,6 +71,14 @@ export interface SessionView {
   current: boolean
 }
 
+/** A key on a device that the caller logs in with. */
+export interface PasskeyView {
+  id: string
+  name: string
+  createdAt: number | null
+  lastUsedAt: number | null
+}
+
 /** What the page can ask: for each question what it says and what comes back. */
 export interface AccountCalls {
   organisations: { ask: object; answer: OrganisationView[] }
@@ -93,6 +101,12 @@ export interface AccountCalls {
   sessions: { ask: object; answer: SessionView[] }
   revokeSession: { ask: { id: string }; answer: null }
   revokeAllSessions: { ask: { keepCurrent: boolean }; answer: null }
+  passkeys: { ask: object; answer: { all: PasskeyView[]; possible: boolean } }
+  /** What the browser is told, and what the server wants back with its answer. */
+  startPasskey: { ask: object; answer: { optionsJson: string; binding: string } }
+  finishPasskey: { ask: { credentialJson: string; binding: string; name: string }; answer: null }
+  renamePasskey: { ask: { id: string; name: string }; answer: null }
+  removePasskey: { ask: { id: string }; answer: null }
   /** Newest first; before a position, or the newest. */
   audit: { ask: { before: number | null; size: number }; answer: AuditEventView[] }
 }

@@ -1,5 +1,6 @@
 import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Client } from '@connectrpc/connect'
+import type { Passkey } from '../gen/weft/users/v1/passkey_pb'
 import type { Session } from '../gen/weft/users/v1/session_pb'
 import type {
   AuditEvent,
@@ -16,6 +17,7 @@ import type {
   MemberView,
   NewTokenView,
   OrganisationView,
+  PasskeyView,
   SessionView,
   TokenView,
 } from '../shared/accounts'
@@ -92,6 +94,10 @@ function sessionView(session: Session): SessionView {
   }
 }
 
+function passkeyView({ id, name, createdAt, lastUsedAt }: Passkey): PasskeyView {
+  return { id, name, createdAt: time(createdAt), lastUsedAt: time(lastUsedAt) }
+}
+
 /** Who asks, and in which organisation. */
 export async function currentUser(users: UsersClient): Promise<UserView> {
   const { user, organisation, permissions, authenticatedAt } = await users.getCurrentUser({})
@@ -146,8 +152,38 @@ export async function account(users: UsersClient, call: AccountCall): Promise<un
     case 'revokeAllSessions':
       await users.revokeAllSessions(call.ask)
       return null
-    default:
+    case 'tokens':
+    case 'createToken':
+    case 'rotateToken':
+    case 'revokeToken':
       return tokens(users, call)
+    default:
+      return passkeys(users, call)
+  }
+}
+
+async function passkeys(
+  users: UsersClient,
+  call: Extract<AccountCall, { what: `${string}asskey${string}` }>,
+): Promise<unknown> {
+  switch (call.what) {
+    case 'passkeys': {
+      const answer = await users.listPasskeys({})
+      return { all: answer.passkeys.map(passkeyView), possible: answer.possible }
+    }
+    case 'startPasskey': {
+      const { optionsJson, binding } = await users.startPasskeyRegistration({})
+      return { optionsJson, binding }
+    }
+    case 'finishPasskey':
+      await users.finishPasskeyRegistration(call.ask)
+      return null
+    case 'renamePasskey':
+      await users.renamePasskey({ passkeyId: call.ask.id, name: call.ask.name })
+      return null
+    case 'removePasskey':
+      await users.removePasskey({ passkeyId: call.ask.id })
+      return null
   }
 }
 

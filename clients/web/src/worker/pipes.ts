@@ -105,6 +105,9 @@ export class PipeLink {
         const cause = ConnectError.from(error)
         clearTimeout(this.look)
         if (cause.code === Code.NotFound) return this.finish('ended', '')
+        // The session may have been replaced by a newer login.
+        if (cause.code === Code.Unauthenticated && (this.state === 'open' || this.state === 'waiting'))
+          continue
         if (cause.code === Code.PermissionDenied || cause.code === Code.Unauthenticated)
           return this.finish('broken', explain(cause))
         if (attempt >= GIVE_UP_AFTER) return this.finish('broken', explain(cause))

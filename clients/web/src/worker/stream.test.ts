@@ -206,6 +206,20 @@ describe('stream', () => {
     expect(watched).toHaveLength(1)
   })
 
+  it('goes on in the session of a newer login', async () => {
+    const { stream, feeds, watched, state, settle } = desk()
+    stream.setScope({ topologyId: 'pods' })
+    feeds[0].push(started('w'))
+    await settle()
+    feeds[0].push(new ConnectError('ended', Code.Unauthenticated))
+    await settle()
+    expect(watched).toHaveLength(2)
+    feeds[1].push(new ConnectError('who?', Code.Unauthenticated))
+    await settle()
+    expect(state()).toBe('signed-out')
+    expect(watched).toHaveLength(2)
+  })
+
   it('rests while asleep and starts with the newest scope', async () => {
     const { stream, watched, state } = desk()
     stream.setScope({ topologyId: 'pods' })

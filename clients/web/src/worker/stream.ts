@@ -195,8 +195,11 @@ export class Stream {
   }
 
   private failed(error: ConnectError): void {
+    const wasOpen = this.watchId !== ''
     this.stop()
     if (error.code === Code.Unauthenticated) {
+      // The session may have been replaced by a newer login.
+      if (wasOpen) return this.open()
       this.hooks.connection({ state: 'signed-out' })
       return
     }

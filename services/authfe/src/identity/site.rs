@@ -28,6 +28,8 @@ pub(crate) enum Cookie {
     Session,
     /// A login at an OpenID Connect provider that has not ended. It comes along when the provider sends the browser back.
     Login,
+    /// A login with a passkey that has not ended.
+    Passkey,
 }
 
 impl Site {
@@ -94,7 +96,7 @@ impl Site {
         let name = self.name(cookie);
         let secure = if self.secure { "; Secure" } else { "" };
         let same_site = match cookie {
-            Cookie::Session => "Strict",
+            Cookie::Session | Cookie::Passkey => "Strict",
             Cookie::Login => "Lax",
         };
         let text = format!(
@@ -112,6 +114,8 @@ impl Site {
             (Cookie::Session, false) => "weft_session",
             (Cookie::Login, true) => "__Host-weft_login",
             (Cookie::Login, false) => "weft_login",
+            (Cookie::Passkey, true) => "__Host-weft_passkey",
+            (Cookie::Passkey, false) => "weft_passkey",
         }
     }
 }

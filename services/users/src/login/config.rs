@@ -5,7 +5,7 @@ use url::Url;
 
 use super::oidc::Provider;
 use super::{Mail, OidcConfig};
-use crate::store::Ages;
+use crate::store::{Ages, OtherWays};
 
 /// Who gets an account by logging in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +55,15 @@ impl LoginConfig {
 
     pub(crate) fn ages(&self) -> Ages {
         Ages::new(self.session_idle, self.session_lifetime)
+    }
+
+    /// How people log in without passkeys.
+    pub(crate) fn other_ways(&self) -> OtherWays {
+        let providers = self.oidc.iter().filter(|_| self.public_url.is_some());
+        OtherWays {
+            mail: self.mail.is_some() && self.public_url.is_some(),
+            issuers: providers.map(|one| one.issuer().to_owned()).collect(),
+        }
     }
 
     /// Where providers send browsers back to.

@@ -297,3 +297,54 @@ pub(crate) mod identities {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub(crate) mod passkeys {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "passkeys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub user_id: String,
+        /// As the device names it, in base64url.
+        #[sea_orm(unique)]
+        pub credential_id: String,
+        /// A `webauthn_rs::prelude::Passkey` in JSON: the public key, and the counter of its last use.
+        pub credential: String,
+        pub name: String,
+        pub created_at: i64,
+        /// Exact to a minute.
+        pub last_used_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(crate) mod ceremonies {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "ceremonies")]
+    pub struct Model {
+        /// SHA-256 in hexadecimal of what its browser holds.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub digest: String,
+        pub purpose: String,
+        /// Whose passkey it must be; empty for anybody's.
+        pub user_id: String,
+        /// The session that must end it; empty for any browser that holds the secret.
+        pub session_id: String,
+        /// What the library needs at the end, in JSON, without the challenge.
+        pub state: String,
+        pub expires_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

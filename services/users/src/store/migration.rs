@@ -27,6 +27,10 @@ impl MigratorTrait for Migrator {
                 statements: include_str!("m0004_identities.sql"),
             }),
             Box::new(Step {
+                name: "m0005_passkeys",
+                statements: include_str!("m0005_passkeys.sql"),
+            }),
+            Box::new(Step {
                 name: "m0006_audit_address",
                 statements: include_str!("m0006_audit_address.sql"),
             }),

@@ -159,16 +159,28 @@ impl Store {
         session: &sessions::Model,
         revoked: &[Revocation],
     ) -> Result<(), Error> {
-        let orgs = organisations_of(&transaction, &session.user_id).await?;
         let detail = format!("by {}", session.method);
+        self.commit_about_person(transaction, (action, &detail), &session.user_id, revoked)
+            .await
+    }
+
+    /// Commits what a person did, an action and its detail, noted in each of the person's organisations.
+    pub(super) async fn commit_about_person(
+        &self,
+        transaction: DatabaseTransaction,
+        (action, detail): (&'static str, &str),
+        user_id: &str,
+        revoked: &[Revocation],
+    ) -> Result<(), Error> {
+        let orgs = organisations_of(&transaction, user_id).await?;
         let note = |org_id| Change {
             org_id,
             action,
-            target: &session.user_id,
-            detail: &detail,
+            target: user_id,
+            detail,
         };
         let changes: Vec<_> = orgs.iter().map(|org_id| note(org_id.as_str())).collect();
-        let by = self.by(&session.user_id);
+        let by = self.by(user_id);
         by.commit_all(transaction, &changes, revoked).await
     }
 

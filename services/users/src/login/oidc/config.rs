@@ -50,6 +50,12 @@ pub(in crate::login) struct Grant {
     pub(in crate::login) role: Role,
 }
 
+impl OidcConfig {
+    pub(in crate::login) fn issuer(&self) -> &str {
+        self.issuer.as_str()
+    }
+}
+
 impl FromStr for OidcConfig {
     type Err = OidcError;
 

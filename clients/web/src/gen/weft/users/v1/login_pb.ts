@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/login.proto.
  */
 export const file_weft_users_v1_login: GenFile = /*@__PURE__*/
-  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL2xvZ2luLnByb3RvEg13ZWZ0LnVzZXJzLnYxIj8KB0Jyb3dzZXISDwoHYWRkcmVzcxgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEg8KB3Nlc3Npb24YAyABKAkiYwoFTG9naW4SDgoGc2VjcmV0GAEgASgJEicKB3Nlc3Npb24YAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlNlc3Npb24SIQoEdXNlchgDIAEoCzITLndlZnQudXNlcnMudjEuVXNlciIYChZHZXRMb2dpbk9wdGlvbnNSZXF1ZXN0ImgKF0dldExvZ2luT3B0aW9uc1Jlc3BvbnNlEgwKBG1haWwYASABKAgSLgoJcHJvdmlkZXJzGAIgAygLMhsud2VmdC51c2Vycy52MS5PaWRjUHJvdmlkZXISDwoHc2lnbl91cBgDIAEoCCIoCgxPaWRjUHJvdmlkZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSJOChRTZW5kTG9naW5MaW5rUmVxdWVzdBINCgVlbWFpbBgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIhcKFVNlbmRMb2dpbkxpbmtSZXNwb25zZSJeChRPcGVuTG9naW5MaW5rUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSDQoFZW1haWwYAiABKAkSJwoHYnJvd3NlchgDIAEoCzIWLndlZnQudXNlcnMudjEuQnJvd3NlciI8ChVPcGVuTG9naW5MaW5rUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luImUKFVN0YXJ0T2lkY0xvZ2luUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyEhEKCXJldHVybl90bxgDIAEoCSJjChZTdGFydE9pZGNMb2dpblJlc3BvbnNlEgsKA3VybBgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIn8KFkZpbmlzaE9pZGNMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIOCgZpc3N1ZXIYAyABKAkSDwoHYmluZGluZxgEIAEoCRInCgdicm93c2VyGAUgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIlEKF0ZpbmlzaE9pZGNMb2dpblJlc3BvbnNlEiMKBWxvZ2luGAEgASgLMhQud2VmdC51c2Vycy52MS5Mb2dpbhIRCglyZXR1cm5fdG8YAiABKAkiNAoRRW5kU2Vzc2lvblJlcXVlc3QSDgoGc2VjcmV0GAEgASgJEg8KB2FkZHJlc3MYAiABKAkiFAoSRW5kU2Vzc2lvblJlc3BvbnNlMrwECgxMb2dpblNlcnZpY2USYAoPR2V0TG9naW5PcHRpb25zEiUud2VmdC51c2Vycy52MS5HZXRMb2dpbk9wdGlvbnNSZXF1ZXN0GiYud2VmdC51c2Vycy52MS5HZXRMb2dpbk9wdGlvbnNSZXNwb25zZRJaCg1TZW5kTG9naW5MaW5rEiMud2VmdC51c2Vycy52MS5TZW5kTG9naW5MaW5rUmVxdWVzdBokLndlZnQudXNlcnMudjEuU2VuZExvZ2luTGlua1Jlc3BvbnNlEloKDU9wZW5Mb2dpbkxpbmsSIy53ZWZ0LnVzZXJzLnYxLk9wZW5Mb2dpbkxpbmtSZXF1ZXN0GiQud2VmdC51c2Vycy52MS5PcGVuTG9naW5MaW5rUmVzcG9uc2USXQoOU3RhcnRPaWRjTG9naW4SJC53ZWZ0LnVzZXJzLnYxLlN0YXJ0T2lkY0xvZ2luUmVxdWVzdBolLndlZnQudXNlcnMudjEuU3RhcnRPaWRjTG9naW5SZXNwb25zZRJgCg9GaW5pc2hPaWRjTG9naW4SJS53ZWZ0LnVzZXJzLnYxLkZpbmlzaE9pZGNMb2dpblJlcXVlc3QaJi53ZWZ0LnVzZXJzLnYxLkZpbmlzaE9pZGNMb2dpblJlc3BvbnNlElEKCkVuZFNlc3Npb24SIC53ZWZ0LnVzZXJzLnYxLkVuZFNlc3Npb25SZXF1ZXN0GiEud2VmdC51c2Vycy52MS5FbmRTZXNzaW9uUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_weft_users_v1_session, file_weft_users_v1_users]);
+  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL2xvZ2luLnByb3RvEg13ZWZ0LnVzZXJzLnYxIj8KB0Jyb3dzZXISDwoHYWRkcmVzcxgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEg8KB3Nlc3Npb24YAyABKAkiYwoFTG9naW4SDgoGc2VjcmV0GAEgASgJEicKB3Nlc3Npb24YAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlNlc3Npb24SIQoEdXNlchgDIAEoCzITLndlZnQudXNlcnMudjEuVXNlciIYChZHZXRMb2dpbk9wdGlvbnNSZXF1ZXN0InoKF0dldExvZ2luT3B0aW9uc1Jlc3BvbnNlEgwKBG1haWwYASABKAgSLgoJcHJvdmlkZXJzGAIgAygLMhsud2VmdC51c2Vycy52MS5PaWRjUHJvdmlkZXISDwoHc2lnbl91cBgDIAEoCBIQCghwYXNza2V5cxgEIAEoCCIoCgxPaWRjUHJvdmlkZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSJOChRTZW5kTG9naW5MaW5rUmVxdWVzdBINCgVlbWFpbBgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIhcKFVNlbmRMb2dpbkxpbmtSZXNwb25zZSJeChRPcGVuTG9naW5MaW5rUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSDQoFZW1haWwYAiABKAkSJwoHYnJvd3NlchgDIAEoCzIWLndlZnQudXNlcnMudjEuQnJvd3NlciI8ChVPcGVuTG9naW5MaW5rUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luImUKFVN0YXJ0T2lkY0xvZ2luUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyEhEKCXJldHVybl90bxgDIAEoCSJjChZTdGFydE9pZGNMb2dpblJlc3BvbnNlEgsKA3VybBgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIn8KFkZpbmlzaE9pZGNMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIOCgZpc3N1ZXIYAyABKAkSDwoHYmluZGluZxgEIAEoCRInCgdicm93c2VyGAUgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIlEKF0ZpbmlzaE9pZGNMb2dpblJlc3BvbnNlEiMKBWxvZ2luGAEgASgLMhQud2VmdC51c2Vycy52MS5Mb2dpbhIRCglyZXR1cm5fdG8YAiABKAkiUgoYU3RhcnRQYXNza2V5TG9naW5SZXF1ZXN0EicKB2Jyb3dzZXIYASABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXISDQoFYWdhaW4YAiABKAgibwoZU3RhcnRQYXNza2V5TG9naW5SZXNwb25zZRIUCgxvcHRpb25zX2pzb24YASABKAkSDwoHYmluZGluZxgCIAEoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJuChlGaW5pc2hQYXNza2V5TG9naW5SZXF1ZXN0EhcKD2NyZWRlbnRpYWxfanNvbhgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEicKB2Jyb3dzZXIYAyABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXIiQQoaRmluaXNoUGFzc2tleUxvZ2luUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luIjQKEUVuZFNlc3Npb25SZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZTKPBgoMTG9naW5TZXJ2aWNlEmAKD0dldExvZ2luT3B0aW9ucxIlLndlZnQudXNlcnMudjEuR2V0TG9naW5PcHRpb25zUmVxdWVzdBomLndlZnQudXNlcnMudjEuR2V0TG9naW5PcHRpb25zUmVzcG9uc2USWgoNU2VuZExvZ2luTGluaxIjLndlZnQudXNlcnMudjEuU2VuZExvZ2luTGlua1JlcXVlc3QaJC53ZWZ0LnVzZXJzLnYxLlNlbmRMb2dpbkxpbmtSZXNwb25zZRJaCg1PcGVuTG9naW5MaW5rEiMud2VmdC51c2Vycy52MS5PcGVuTG9naW5MaW5rUmVxdWVzdBokLndlZnQudXNlcnMudjEuT3BlbkxvZ2luTGlua1Jlc3BvbnNlEl0KDlN0YXJ0T2lkY0xvZ2luEiQud2VmdC51c2Vycy52MS5TdGFydE9pZGNMb2dpblJlcXVlc3QaJS53ZWZ0LnVzZXJzLnYxLlN0YXJ0T2lkY0xvZ2luUmVzcG9uc2USYAoPRmluaXNoT2lkY0xvZ2luEiUud2VmdC51c2Vycy52MS5GaW5pc2hPaWRjTG9naW5SZXF1ZXN0GiYud2VmdC51c2Vycy52MS5GaW5pc2hPaWRjTG9naW5SZXNwb25zZRJmChFTdGFydFBhc3NrZXlMb2dpbhInLndlZnQudXNlcnMudjEuU3RhcnRQYXNza2V5TG9naW5SZXF1ZXN0Gigud2VmdC51c2Vycy52MS5TdGFydFBhc3NrZXlMb2dpblJlc3BvbnNlEmkKEkZpbmlzaFBhc3NrZXlMb2dpbhIoLndlZnQudXNlcnMudjEuRmluaXNoUGFzc2tleUxvZ2luUmVxdWVzdBopLndlZnQudXNlcnMudjEuRmluaXNoUGFzc2tleUxvZ2luUmVzcG9uc2USUQoKRW5kU2Vzc2lvbhIgLndlZnQudXNlcnMudjEuRW5kU2Vzc2lvblJlcXVlc3QaIS53ZWZ0LnVzZXJzLnYxLkVuZFNlc3Npb25SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_weft_users_v1_session, file_weft_users_v1_users]);
 
 /**
  * Where a login comes from.
@@ -125,6 +125,13 @@ export type GetLoginOptionsResponse = Message<"weft.users.v1.GetLoginOptionsResp
    * @generated from field: bool sign_up = 3;
    */
   signUp: boolean;
+
+  /**
+   * Whether passkeys can be used.
+   *
+   * @generated from field: bool passkeys = 4;
+   */
+  passkeys: boolean;
 };
 
 /**
@@ -393,6 +400,117 @@ export const FinishOidcLoginResponseSchema: GenMessage<FinishOidcLoginResponse> 
   messageDesc(file_weft_users_v1_login, 12);
 
 /**
+ * @generated from message weft.users.v1.StartPasskeyLoginRequest
+ */
+export type StartPasskeyLoginRequest = Message<"weft.users.v1.StartPasskeyLoginRequest"> & {
+  /**
+   * Who asks.
+   *
+   * @generated from field: weft.users.v1.Browser browser = 1;
+   */
+  browser?: Browser | undefined;
+
+  /**
+   * Log the person in again whose session the browser holds, and nobody else.
+   *
+   * @generated from field: bool again = 2;
+   */
+  again: boolean;
+};
+
+/**
+ * Describes the message weft.users.v1.StartPasskeyLoginRequest.
+ * Use `create(StartPasskeyLoginRequestSchema)` to create a new message.
+ */
+export const StartPasskeyLoginRequestSchema: GenMessage<StartPasskeyLoginRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 13);
+
+/**
+ * @generated from message weft.users.v1.StartPasskeyLoginResponse
+ */
+export type StartPasskeyLoginResponse = Message<"weft.users.v1.StartPasskeyLoginResponse"> & {
+  /**
+   * What the browser's `navigator.credentials.get` takes, as WebAuthn writes it in JSON.
+   *
+   * @generated from field: string options_json = 1;
+   */
+  optionsJson: string;
+
+  /**
+   * What proves at the end that it is the same browser, for a cookie. It works once.
+   *
+   * @generated from field: string binding = 2;
+   */
+  binding: string;
+
+  /**
+   * How long the person may take.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 3;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.StartPasskeyLoginResponse.
+ * Use `create(StartPasskeyLoginResponseSchema)` to create a new message.
+ */
+export const StartPasskeyLoginResponseSchema: GenMessage<StartPasskeyLoginResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 14);
+
+/**
+ * @generated from message weft.users.v1.FinishPasskeyLoginRequest
+ */
+export type FinishPasskeyLoginRequest = Message<"weft.users.v1.FinishPasskeyLoginRequest"> & {
+  /**
+   * What `navigator.credentials.get` answered, as WebAuthn writes it in JSON; at most 16 KiB.
+   *
+   * @generated from field: string credential_json = 1;
+   */
+  credentialJson: string;
+
+  /**
+   * What StartPasskeyLogin gave the browser.
+   *
+   * @generated from field: string binding = 2;
+   */
+  binding: string;
+
+  /**
+   * Who comes back.
+   *
+   * @generated from field: weft.users.v1.Browser browser = 3;
+   */
+  browser?: Browser | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.FinishPasskeyLoginRequest.
+ * Use `create(FinishPasskeyLoginRequestSchema)` to create a new message.
+ */
+export const FinishPasskeyLoginRequestSchema: GenMessage<FinishPasskeyLoginRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 15);
+
+/**
+ * @generated from message weft.users.v1.FinishPasskeyLoginResponse
+ */
+export type FinishPasskeyLoginResponse = Message<"weft.users.v1.FinishPasskeyLoginResponse"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: weft.users.v1.Login login = 1;
+   */
+  login?: Login | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.FinishPasskeyLoginResponse.
+ * Use `create(FinishPasskeyLoginResponseSchema)` to create a new message.
+ */
+export const FinishPasskeyLoginResponseSchema: GenMessage<FinishPasskeyLoginResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 16);
+
+/**
  * @generated from message weft.users.v1.EndSessionRequest
  */
 export type EndSessionRequest = Message<"weft.users.v1.EndSessionRequest"> & {
@@ -416,7 +534,7 @@ export type EndSessionRequest = Message<"weft.users.v1.EndSessionRequest"> & {
  * Use `create(EndSessionRequestSchema)` to create a new message.
  */
 export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_login, 13);
+  messageDesc(file_weft_users_v1_login, 17);
 
 /**
  * @generated from message weft.users.v1.EndSessionResponse
@@ -429,7 +547,7 @@ export type EndSessionResponse = Message<"weft.users.v1.EndSessionResponse"> & {
  * Use `create(EndSessionResponseSchema)` to create a new message.
  */
 export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_login, 14);
+  messageDesc(file_weft_users_v1_login, 18);
 
 /**
  * How people log in. For authfe only, which turns it into routes under /api/users: it is not served on the public port,
@@ -497,6 +615,31 @@ export const LoginService: GenService<{
     methodKind: "unary";
     input: typeof FinishOidcLoginRequestSchema;
     output: typeof FinishOidcLoginResponseSchema;
+  },
+  /**
+   * Begins a login with a passkey: with any, without saying whose; or, to log in again, with one of the person whose session
+   * the browser holds.
+   * FAILED_PRECONDITION: there are no passkeys at this deployment's address, or the person has none.
+   * UNAUTHENTICATED: there is no such session.
+   *
+   * @generated from rpc weft.users.v1.LoginService.StartPasskeyLogin
+   */
+  startPasskeyLogin: {
+    methodKind: "unary";
+    input: typeof StartPasskeyLoginRequestSchema;
+    output: typeof StartPasskeyLoginResponseSchema;
+  },
+  /**
+   * Ends it with what the passkey signed.
+   * UNAUTHENTICATED: the login was not begun in this browser, took too long, was ended already, or the passkey is unknown,
+   * somebody else's, made for another site, or may have been copied.
+   *
+   * @generated from rpc weft.users.v1.LoginService.FinishPasskeyLogin
+   */
+  finishPasskeyLogin: {
+    methodKind: "unary";
+    input: typeof FinishPasskeyLoginRequestSchema;
+    output: typeof FinishPasskeyLoginResponseSchema;
   },
   /**
    * Ends the session of a cookie, if there is one.

@@ -28,7 +28,7 @@ export type Session = Message<"weft.users.v1.Session"> & {
   id: string;
 
   /**
-   * How the person logged in: `bootstrap`, `mail`, `oidc:<provider>`.
+   * How the person logged in: `bootstrap`, `mail`, `oidc:<provider>`, `passkey`.
    *
    * @generated from field: string method = 2;
    */

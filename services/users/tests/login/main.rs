@@ -1,4 +1,7 @@
-//! What a session may do, by the age of its login.
+//! How people log in, and what a session may do, by the age of its login.
+
+mod device;
+mod passkeys;
 
 use std::time::{Duration, SystemTime};
 
