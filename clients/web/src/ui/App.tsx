@@ -1,6 +1,5 @@
 import { Tooltip } from 'radix-ui'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { CardStack } from '../details/CardStack'
 import { Notices } from '../details/Notices'
 import { MapView } from '../map/MapView'
 import { app, navigate, popCard, shownMetric } from '../state/app'
@@ -9,14 +8,16 @@ import { terminals } from '../state/terminals'
 import css from './App.module.css'
 import { CommandPalette } from './CommandPalette'
 import { Empty } from './Empty'
-import { HelpDialog } from './HelpDialog'
+import { later, loadTheRest } from './later'
 import { SEARCH_ID } from './SearchBox'
 import { Sidebar } from './Sidebar'
 import { StatusLine } from './StatusLine'
-import { TableView } from './TableView'
-import { TimeStrip } from './TimeStrip'
 import { TopBar } from './TopBar'
 
+const CardStack = later(() => import('../details/CardStack').then((module) => module.CardStack))
+const TableView = later(() => import('./TableView').then((module) => module.TableView))
+const TimeStrip = later(() => import('./TimeStrip').then((module) => module.TimeStrip))
+const HelpDialog = later(() => import('./HelpDialog').then((module) => module.HelpDialog))
 const AccountPage = lazy(() => import('../account/AccountPage'))
 const TerminalDock = lazy(() => import('../terminal/TerminalDock'))
 
@@ -81,6 +82,7 @@ function useWidth(): number {
 export function App() {
   const view = useStore(app, (state) => state.address.view)
   const page = useStore(app, (state) => state.address.page)
+  const dialog = useStore(app, (state) => state.dialog)
   const hasCards = useStore(app, (state) => state.address.cards.length > 0)
   const hasTerminals = useStore(terminals, (state) => state.all.length > 0)
   const menu = useStore(app, (state) => state.menu)
@@ -96,6 +98,7 @@ export function App() {
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
   }, [])
+  useEffect(loadTheRest, [])
   const [insets, setInsets] = useState({ top: MARGIN, right, bottom: MARGIN, left: MARGIN + 36 })
   useEffect(() => setInsets((old) => ({ ...old, right })), [right])
 
@@ -110,10 +113,18 @@ export function App() {
             {view === 'map' ? (
               <MapView insets={insets} />
             ) : (
-              !empty && <TableView inset={hasCards && wide ? CARD_ROOM - 12 : 0} />
+              !empty && (
+                <Suspense>
+                  <TableView inset={hasCards && wide ? CARD_ROOM - 12 : 0} />
+                </Suspense>
+              )
             )}
             <Empty />
-            <CardStack />
+            {hasCards && (
+              <Suspense>
+                <CardStack />
+              </Suspense>
+            )}
             <Notices />
           </div>
           {hasTerminals && (
@@ -121,7 +132,11 @@ export function App() {
               <TerminalDock />
             </Suspense>
           )}
-          {strip && <TimeStrip />}
+          {strip && (
+            <Suspense>
+              <TimeStrip />
+            </Suspense>
+          )}
         </main>
         <StatusLine />
       </div>
@@ -130,7 +145,11 @@ export function App() {
           <AccountPage />
         </Suspense>
       )}
-      <HelpDialog />
+      {dialog === 'help' && (
+        <Suspense>
+          <HelpDialog />
+        </Suspense>
+      )}
       <CommandPalette />
     </Tooltip.Provider>
   )

@@ -1,12 +1,14 @@
-import { useState } from 'react'
+import { Suspense, useState } from 'react'
 import { formatCount } from '../shared/format'
 import type { OptionGroupView, TopologyView } from '../shared/messages'
 import { app, navigate, setTopology, shownMetric } from '../state/app'
 import { useStore } from '../state/store'
 import { chosenValues, offered, rootOf, toggleOption } from '../state/topologies'
+import { later } from './later'
 import { Mark } from './Mark'
 import css from './Sidebar.module.css'
-import { UserMenu } from './UserMenu'
+
+const UserMenu = later(() => import('./UserMenu').then((module) => module.UserMenu))
 
 function TopologyButton({
   topology,
@@ -187,7 +189,9 @@ export function Sidebar() {
         <Options />
         <Looks />
       </div>
-      <UserMenu />
+      <Suspense>
+        <UserMenu />
+      </Suspense>
     </aside>
   )
 }

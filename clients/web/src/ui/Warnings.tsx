@@ -1,40 +1,23 @@
-import { Popover } from 'radix-ui'
+import { Suspense } from 'react'
 import { Icon } from './icons'
+import { later } from './later'
 import css from './Warnings.module.css'
+
+const WarningList = later(() => import('./WarningList').then((module) => module.WarningList))
 
 /** What is missing, in words; all of them on demand. */
 export function Warnings({ warnings }: { warnings: readonly string[] }) {
   if (warnings.length === 0) return null
-  if (warnings.length === 1) {
-    return (
-      <span className={css.warning} title={warnings[0]}>
-        <Icon name="warning" size={12} />
-        <span>{warnings[0]}</span>
-      </span>
-    )
-  }
+  const first = (
+    <span className={css.warning} title={warnings[0]}>
+      <Icon name="warning" size={12} />
+      <span>{warnings[0]}</span>
+    </span>
+  )
+  if (warnings.length === 1) return first
   return (
-    <Popover.Root>
-      <Popover.Trigger className={css.warning}>
-        <Icon name="warning" size={12} />
-        <span>{warnings[0]}</span>
-        <b>and {warnings.length - 1} more</b>
-      </Popover.Trigger>
-      <Popover.Portal>
-        <Popover.Content
-          className={css.list}
-          side="top"
-          sideOffset={8}
-          collisionPadding={8}
-          aria-label="Warnings"
-        >
-          <ul>
-            {warnings.map((text) => (
-              <li key={text}>{text}</li>
-            ))}
-          </ul>
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+    <Suspense fallback={first}>
+      <WarningList warnings={warnings} />
+    </Suspense>
   )
 }
