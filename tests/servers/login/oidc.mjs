@@ -23,7 +23,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       client_secret: 'testtesttesttesttesttesttesttest',
       // Of a native client the port does not count, RFC 8252.
       application_type: 'native',
-      redirect_uris: ['http://127.0.0.1/api/users/login/oidc/callback'],
+      redirect_uris: ['127.0.0.1', 'localhost'].map((host) => `http://${host}/api/users/login/oidc/callback`),
       grant_types: ['authorization_code'],
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
