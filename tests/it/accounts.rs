@@ -2,6 +2,7 @@
 
 mod audited;
 mod canary;
+mod device;
 mod edge;
 mod isolation;
 mod login;

@@ -148,7 +148,7 @@ fn print(shown: &Shown, json: bool) {
 }
 
 /// The permission of this name: `view`, `host-exec`.
-fn permission(text: &str) -> Result<Permission, String> {
+pub(crate) fn permission(text: &str) -> Result<Permission, String> {
     let names = PERMISSIONS.map(name);
     let found = PERMISSIONS
         .into_iter()
@@ -157,7 +157,7 @@ fn permission(text: &str) -> Result<Permission, String> {
     found.ok_or_else(|| format!("there is {}", names[..names.len() - 1].join(", ")))
 }
 
-fn name(permission: Permission) -> String {
+pub(crate) fn name(permission: Permission) -> String {
     let name = permission.as_str_name().trim_start_matches("PERMISSION_");
     name.to_lowercase().replace('_', "-")
 }

@@ -293,6 +293,38 @@ async function oidc(world: World, browser: Browser): Promise<void> {
   console.log('a provider signs in whom it knows, with the role of a group')
 }
 
+/** A program without a browser gets a token of who compares the code and approves it. */
+async function program(world: World, browser: Browser): Promise<void> {
+  const visitor = await Visitor.arrive(world, browser)
+  const { page } = visitor
+  await atCorp(visitor, 'zoe.platform')
+  const login = world.command(['login', world.base, '--permissions', 'view,control', '--name', 'a terminal'])
+  const link = await until('a link', async () => /http\S+\/device#\S+/.exec(login.printed())?.[0])
+  await page.goto(link)
+  const code = await page.getByTestId('code').innerText()
+  assert.ok(login.printed().includes(`the code ${code}`), login.printed())
+  await page.getByText('a terminal', { exact: true }).waitFor()
+  await page.getByText('127.0.0.1').waitFor()
+  await page.getByText('control', { exact: true }).waitFor()
+  await checkAccessible(page)
+  await visitor.shot('program')
+  await visitor.button('Approve').click()
+  await page.getByRole('status').getByText('Approved').waitFor()
+  assert.equal(await login.ended, 0, login.printed())
+  world.keep('the token of a program', world.login().token.slice('weftusr_'.length))
+  const whoami = world.command(['whoami'])
+  assert.equal(await whoami.ended, 0, whoami.printed())
+  assert.match(whoami.printed(), /You are zoe@people\.example .* in local/)
+  const logout = world.command(['logout'])
+  assert.equal(await logout.ended, 0, logout.printed())
+  await page.keyboard.press('Escape')
+  await visitor.account('Tokens')
+  await visitor.button('New token').waitFor()
+  assert.equal(await page.getByRole('row', { name: /a terminal/ }).count(), 0)
+  await visitor.leave()
+  console.log('a program logs in through a browser, and out again')
+}
+
 /** Another browser of the same person is out within a second, and shows it by itself. */
 async function logOutEverywhere(world: World, browser: Browser): Promise<void> {
   const one = await Visitor.arrive(world, browser)
@@ -327,10 +359,10 @@ export async function main(): Promise<number> {
     args: BROWSER_ARGS,
   })
   try {
-    for (const scenario of [passkey, mail, oidc, logOutEverywhere]) await scenario(world, browser)
+    for (const scenario of [passkey, mail, oidc, program, logOutEverywhere]) await scenario(world, browser)
     assert.deepEqual(world.leaks(), [], 'secrets are where they must not be')
     console.log('no secret is in the log, the events or the store')
-    console.log('4 passed, 0 failed')
+    console.log('5 passed, 0 failed')
     return 0
   } catch (error) {
     console.error(error)

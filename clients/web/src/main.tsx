@@ -23,6 +23,13 @@ function render(): void {
     root.render(<Suspense>{page}</Suspense>)
   }
   if (/\/login$/.test(window.location.pathname)) return alone(<LoginPage />)
+  // Where programs send people; it is a page of the application.
+  if (/\/device$/.test(window.location.pathname)) {
+    const code = encodeURIComponent(window.location.hash.slice(1))
+    return window.location.replace(
+      new URL(`.#/?page=device&code=${code}`, window.location.href.split('#')[0]),
+    )
+  }
   const terminal = parseTerminalAddress(window.location.hash)
   if (terminal) return alone(<TerminalWindow address={terminal} />)
   const back = takeReturn()

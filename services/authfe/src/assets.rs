@@ -33,7 +33,7 @@ async fn serve(request: Request) -> Response {
     let path = match path {
         // Scope's UI lived there, and links to it may still be around. The page's own addresses are relative to `/`.
         "ui" | "ui/" => return Redirect::temporary("/").into_response(),
-        "" | "login" => "index.html",
+        "" | "login" | "device" => "index.html",
         path => path,
     };
     let Some(file) = Files::get(path) else {

@@ -1,13 +1,14 @@
 //! `/api/users/login`: people log in and out. Sessions are cookies, which no script reads; so what users says about a login
 //! ends here.
 
+mod devices;
 mod oidc;
 mod passkeys;
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -25,6 +26,7 @@ use serde_json::json;
 use crate::Edge;
 use crate::error::ApiError;
 use crate::identity::Cookie;
+use crate::selection::parameters;
 
 /// No message here is longer.
 const BODY_BYTES: usize = 8 << 10;
@@ -41,6 +43,8 @@ pub(crate) fn router(edge: &Edge) -> Router {
         .route("/api/users/login/oidc/{provider}", post(oidc::start))
         .route("/api/users/login/passkey", post(passkeys::start))
         .route("/api/users/login/passkey/finish", post(passkeys::finish))
+        .route("/api/users/login/device", post(devices::start))
+        .route("/api/users/login/device/token", post(devices::poll))
         .route("/api/users/logout", post(logout))
         .layer(from_fn_with_state(edge.clone(), own_pages))
         // A page of the provider sends the browser there.
@@ -207,13 +211,28 @@ fn browser(edge: &Edge, request: &Request) -> pb::Browser {
 
 /// A message in JSON, and in nothing else: a form of another page can send no JSON.
 async fn message<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+    let body = body(request, "application/json").await?;
+    // Without the parser's words, which may quote a secret.
+    serde_json::from_slice(&body).map_err(|_| {
+        ApiError::bad_request("the message is not what this takes; see docs/accounts.md")
+    })
+}
+
+/// The fields of a form.
+async fn form(request: Request) -> Result<Vec<(String, String)>, ApiError> {
+    let body = body(request, "application/x-www-form-urlencoded").await?;
+    Ok(parameters(&String::from_utf8_lossy(&body)))
+}
+
+/// The body of a message of this kind.
+async fn body(request: Request, expected: &'static str) -> Result<Bytes, ApiError> {
     let kind = request.headers().get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if !kind.eq_ignore_ascii_case(expected) {
         return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the message must be application/json",
+            format!("the message must be {expected}"),
         ));
     }
     let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_BYTES)).await;
@@ -223,9 +242,5 @@ async fn message<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
         StatusCode::PAYLOAD_TOO_LARGE,
         "the message is too long, or broke off",
     );
-    let body = body.map_err(|_| long)?;
-    // Without the parser's words, which may quote a secret.
-    serde_json::from_slice(&body).map_err(|_| {
-        ApiError::bad_request("the message is not what this takes; see docs/accounts.md")
-    })
+    body.map_err(|_| long)
 }

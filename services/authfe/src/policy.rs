@@ -87,7 +87,9 @@ const RPCS: [(&str, &[(&str, Rule)]); 10] = [
             ("FinishPasskeyLogin", Rule::Internal),
             ("GetLoginOptions", Rule::Internal),
             ("OpenLoginLink", Rule::Internal),
+            ("PollDeviceLogin", Rule::Internal),
             ("SendLoginLink", Rule::Internal),
+            ("StartDeviceLogin", Rule::Internal),
             ("StartOidcLogin", Rule::Internal),
             ("StartPasskeyLogin", Rule::Internal),
         ],
@@ -108,6 +110,7 @@ const RPCS: [(&str, &[(&str, Rule)]); 10] = [
         "users.v1.UsersService",
         &[
             // Tokens need a permission; users knows which callers are none.
+            ("AnswerDeviceLogin", Rule::Known),
             ("AnswerInvitation", Rule::Known),
             ("Authenticate", Rule::Internal),
             ("CreateOrganisation", Rule::Known),
@@ -116,6 +119,7 @@ const RPCS: [(&str, &[(&str, Rule)]); 10] = [
             ("DeleteOrganisation", Rule::Any(&[Admin])),
             ("FinishPasskeyRegistration", Rule::Known),
             ("GetCurrentUser", Rule::Known),
+            ("GetDeviceLogin", Rule::Known),
             ("ListAuditEvents", Rule::Any(&[Admin])),
             ("ListInvitations", Rule::Any(&[Admin])),
             ("ListMembers", Rule::Any(&[View, Admin])),

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod credentials;
+mod devices;
 mod identities;
 mod logins;
 mod passkeys;
@@ -27,6 +28,7 @@ pub async fn conformance(store: &Store) {
     identities::identities(store).await;
     passkeys::passkeys(store).await;
     passkeys::ceremonies(store).await;
+    devices::devices(store).await;
     audit::changes(store).await;
     audit::tampering(store).await;
 }
@@ -37,6 +39,7 @@ pub async fn races(stores: &[Store]) {
     credentials::races(stores).await;
     logins::races(stores).await;
     passkeys::races(stores).await;
+    devices::races(stores).await;
     audit::unbroken(&stores[0]).await;
 }
 

@@ -2,6 +2,7 @@
 
 mod browser;
 mod config;
+mod devices;
 mod failures;
 mod mail;
 mod oidc;
@@ -24,6 +25,7 @@ use crate::throttle::Throttle;
 use crate::{Error, convert, names};
 use browser::Browser;
 pub use config::{LoginConfig, SignUp};
+pub(crate) use devices::code_digest;
 use failures::Failures;
 pub use mail::{Mail, MailError};
 use oidc::{Binding, Provider, Returned};
@@ -71,6 +73,9 @@ impl Logins {
                 }
                 if let Err(error) = swept.forget_ceremonies().await {
                     tracing::debug!(%error, "old ceremonies are not forgotten yet");
+                }
+                if let Err(error) = swept.forget_device_logins().await {
+                    tracing::debug!(%error, "old logins of programs are not forgotten yet");
                 }
                 tokio::time::sleep(SWEEP).await;
             }
@@ -252,6 +257,22 @@ impl LoginService for Logins {
         Ok(Response::new(pb::FinishPasskeyLoginResponse {
             login: Some(login),
         }))
+    }
+
+    async fn start_device_login(
+        &self,
+        request: Request<pb::StartDeviceLoginRequest>,
+    ) -> Result<Response<pb::StartDeviceLoginResponse>, Status> {
+        Ok(Response::new(
+            self.start_device(request.into_inner()).await?,
+        ))
+    }
+
+    async fn poll_device_login(
+        &self,
+        request: Request<pb::PollDeviceLoginRequest>,
+    ) -> Result<Response<pb::PollDeviceLoginResponse>, Status> {
+        Ok(Response::new(self.poll_device(request.into_inner()).await?))
     }
 
     async fn end_session(

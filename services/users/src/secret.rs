@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Bootstrap,
     /// What a browser holds between beginning and end of a registration or login with a passkey.
     Ceremony,
+    /// What a program holds that waits for a person to say that it may have a token.
+    Device,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Kind::Link => "weftlnk_",
             Kind::Bootstrap => "weftboo_",
             Kind::Ceremony => "weftcer_",
+            Kind::Device => "weftdev_",
         }
     }
 }

@@ -1,7 +1,10 @@
+mod devices;
 mod members;
 mod passkeys;
 mod sessions;
 mod tokens;
+
+use std::time::Duration;
 
 use client::Caller;
 use proto::tenant::v1::Permission;
@@ -16,7 +19,11 @@ use crate::permissions::Permissions;
 use crate::revocations::{self, Watch};
 use crate::store::entity::users;
 use crate::store::{Ages, NewOrganisation, OtherWays, Store};
+use crate::throttle::Throttle;
 use crate::{Config, LOCAL, names};
+
+/// How often a person may try codes of programs: 10 at once, and one more every 10 s.
+const CODES: (u32, Duration) = (10, Duration::from_secs(10));
 
 /// The service.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ pub struct Users {
     clock: Clock,
     passkeys: Option<Passkeys>,
     ways: OtherWays,
+    codes: Throttle,
 }
 
 impl Users {
@@ -38,6 +46,7 @@ impl Users {
             ages: config.login.ages(),
             passkeys: Passkeys::new(config.login.public_url.as_ref()),
             ways: config.login.other_ways(),
+            codes: Throttle::new(CODES.0, CODES.1),
             authenticator: Authenticator::new(config, store.clone(), rt),
             store,
             clock: rt.clock,
@@ -365,6 +374,20 @@ impl UsersService for Users {
         request: Request<pb::RemovePasskeyRequest>,
     ) -> Result<Response<pb::RemovePasskeyResponse>, Status> {
         passkeys::remove(self, request).await
+    }
+
+    async fn get_device_login(
+        &self,
+        request: Request<pb::GetDeviceLoginRequest>,
+    ) -> Result<Response<pb::GetDeviceLoginResponse>, Status> {
+        devices::get(self, request).await
+    }
+
+    async fn answer_device_login(
+        &self,
+        request: Request<pb::AnswerDeviceLoginRequest>,
+    ) -> Result<Response<pb::AnswerDeviceLoginResponse>, Status> {
+        devices::answer(self, request).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod ceremonies;
+mod devices;
 pub(crate) mod entity;
 mod identities;
 mod invitations;
@@ -31,6 +32,9 @@ use tokio::sync::Notify;
 use url::Url;
 
 pub(crate) use ceremonies::{LIFETIME as CEREMONY_LIFETIME, NewCeremony, Purpose};
+pub(crate) use devices::{
+    INTERVAL as DEVICE_INTERVAL, LIFETIME as DEVICE_LIFETIME, NewDeviceLogin, Polled,
+};
 pub(crate) use identities::Identity;
 pub(crate) use links::{NewLink, Opening};
 pub(crate) use members::Membership;

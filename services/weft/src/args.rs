@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Pipes(Box<Pipes>),
     /// Manage organisations, members and tokens
     Admin(Box<cli::admin::Admin>),
+    /// Log in at a Weft: prints a link and a code, which somebody approves in a browser
+    Login(cli::login::Login),
+    /// Say who is logged in with `weft login`, and where
+    Whoami,
+    /// Revoke the token of `weft login`, and delete it
+    Logout(cli::login::Logout),
     /// Bring the schema of the users' store up to date, which `weft up` and `weft users` also do when they start
     Migrate(Migrate),
 }

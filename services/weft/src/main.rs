@@ -66,6 +66,9 @@ fn run(args: Args) -> anyhow::Result<()> {
             Command::Authfe(edge) => service::authfe(*edge).await,
             Command::Probe(probe) => probe::run(probe).await,
             Command::Admin(admin) => cli::admin::run(*admin).await,
+            Command::Login(login) => cli::login::log_in(login).await,
+            Command::Whoami => cli::login::whoami().await,
+            Command::Logout(logout) => cli::login::log_out(&logout).await,
             Command::Migrate(migrate) => service::migrate(migrate).await,
         }
     });

@@ -7,6 +7,7 @@ import { useStore } from '../state/store'
 import { Icon, type IconName } from '../ui/icons'
 import css from './Account.module.css'
 import { Audit } from './Audit'
+import { Device } from './Device'
 import { Members } from './Members'
 import { Tokens } from './Tokens'
 import { You } from './You'
@@ -16,6 +17,7 @@ const TABS: { page: Exclude<Page, ''>; title: string; icon: IconName; content: (
   { page: 'tokens', title: 'Tokens', icon: 'key', content: () => <Tokens /> },
   { page: 'audit', title: 'Audit log', icon: 'logs', content: () => <Audit /> },
   { page: 'you', title: 'You', icon: 'person', content: () => <You /> },
+  { page: 'device', title: 'Approve a program', icon: 'key', content: () => <Device /> },
 ]
 
 /** Everything about organisations and people, over the picture; the address says which page. */
@@ -25,7 +27,12 @@ export default function AccountPage() {
   const admin = may(ADMIN, user?.permissions)
   // Who belongs to no organisation has only themselves.
   const nowhere = user?.orgId === ''
-  const tabs = TABS.filter(({ page }) => page === 'you' || (!nowhere && (page !== 'audit' || admin)))
+  const tabs = TABS.filter((tab) => {
+    if (tab.page === 'you') return true
+    // Links of programs lead there, and nothing else.
+    if (tab.page === 'device' && page !== 'device') return false
+    return !nowhere && (tab.page !== 'audit' || admin)
+  })
   const shown = tabs.find((tab) => tab.page === page) ?? tabs[0]
   return (
     <Dialog.Root open onOpenChange={(open) => !open && navigate({ page: '' })}>

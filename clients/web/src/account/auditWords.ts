@@ -2,6 +2,8 @@
 const WORDS: Record<string, string> = {
   'control.refuse': 'Control refused',
   'control.run': 'Control run',
+  'device.approve': 'Program approved',
+  'device.refuse': 'Program refused',
   'invitation.accept': 'Invitation accepted',
   'invitation.decline': 'Invitation declined',
   'invitation.revoke': 'Invitation taken back',

@@ -79,6 +79,18 @@ export interface PasskeyView {
   lastUsedAt: number | null
 }
 
+/** A program that asks for a token of the caller. */
+export interface DeviceLoginView {
+  /** As it was asked for. */
+  code: string
+  client: string
+  address: string
+  permissions: number[]
+  /** In milliseconds. */
+  tokenLifetime: number
+  createdAt: number | null
+}
+
 /** What the page can ask: for each question what it says and what comes back. */
 export interface AccountCalls {
   organisations: { ask: object; answer: OrganisationView[] }
@@ -107,6 +119,8 @@ export interface AccountCalls {
   finishPasskey: { ask: { credentialJson: string; binding: string; name: string }; answer: null }
   renamePasskey: { ask: { id: string; name: string }; answer: null }
   removePasskey: { ask: { id: string }; answer: null }
+  device: { ask: { code: string }; answer: DeviceLoginView }
+  answerDevice: { ask: { code: string; approve: boolean }; answer: null }
   /** Newest first; before a position, or the newest. */
   audit: { ask: { before: number | null; size: number }; answer: AuditEventView[] }
 }

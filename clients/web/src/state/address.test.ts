@@ -19,18 +19,24 @@ describe('address', () => {
     })
     checkRoundTrip({ query: 'cpu > 50% "a b"', chips: ['-host:db', 'a&b=c'], groupBy: 'meta:ns', metric: '' })
     checkRoundTrip({ org: 'brisk-loom-4711', page: 'audit' })
+    checkRoundTrip({ page: 'device', code: 'BCDF-GHJK' })
     checkRoundTrip({ at: 1_700_000_000_000, metric: 'CPU' })
   })
 
   it('says nothing about what is usual', () => {
     expect(formatAddress({ ...START, topologyId: 'pods' })).toBe('#/pods')
+    expect(formatAddress({ ...START, topologyId: 'pods', code: 'BCDF-GHJK' })).toBe('#/pods')
   })
 
   it('survives nonsense', () => {
     expect(parseAddress('')).toEqual(START)
     expect(parseAddress('#/%E0%A4%A?card=x&at=never')).toMatchObject({ cards: [], at: null })
     expect(parseAddress('#!/state/{broken')).toEqual(START)
-    expect(parseAddress('#/pods?page=secrets&org=../x')).toMatchObject({ page: '', org: '' })
+    expect(parseAddress('#/pods?page=secrets&org=../x&code=<b>')).toMatchObject({
+      page: '',
+      org: '',
+      code: '',
+    })
   })
 
   it("understands Scope's links", () => {

@@ -1,6 +1,6 @@
 import type { CardRef } from '../shared/messages'
 
-export const PAGES = ['members', 'tokens', 'audit', 'you'] as const
+export const PAGES = ['members', 'tokens', 'audit', 'you', 'device'] as const
 export type Page = '' | (typeof PAGES)[number]
 
 /** What the address says: everything needed to show a colleague the same picture. */
@@ -9,6 +9,8 @@ export interface Address {
   org: string
   /** What lies over the picture. */
   page: Page
+  /** Of a program that asks for a token; on the page for that alone. */
+  code: string
   topologyId: string
   view: 'map' | 'table'
   options: Record<string, string[]>
@@ -27,6 +29,7 @@ export interface Address {
 export const START: Address = {
   org: '',
   page: '',
+  code: '',
   topologyId: '',
   view: 'map',
   options: {},
@@ -53,6 +56,7 @@ export function formatAddress(address: Address): string {
   const params = new URLSearchParams()
   if (address.org !== '') params.set('org', address.org)
   if (address.page !== '') params.set('page', address.page)
+  if (address.page === 'device' && address.code !== '') params.set('code', address.code)
   if (address.view !== 'map') params.set('view', address.view)
   for (const [id, values] of Object.entries(address.options))
     params.set(`o.${id}`, values.map(encodePart).join(','))
@@ -92,6 +96,7 @@ export function parseAddress(hash: string): Address {
   return {
     org: orgOf(hash),
     page: PAGES.find((one) => one === params.get('page')) ?? '',
+    code: /^[A-Za-z0-9-]{1,16}$/.exec(params.get('code') ?? '')?.[0] ?? '',
     topologyId: safeDecode(found[1]),
     view: params.get('view') === 'table' ? 'table' : 'map',
     options,

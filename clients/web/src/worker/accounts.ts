@@ -1,5 +1,6 @@
 import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Client } from '@connectrpc/connect'
+import type { DeviceLogin } from '../gen/weft/users/v1/device_pb'
 import type { Passkey } from '../gen/weft/users/v1/passkey_pb'
 import type { Session } from '../gen/weft/users/v1/session_pb'
 import type {
@@ -13,6 +14,7 @@ import type {
 import type {
   AccountCall,
   AuditEventView,
+  DeviceLoginView,
   InvitationView,
   MemberView,
   NewTokenView,
@@ -94,6 +96,22 @@ function sessionView(session: Session): SessionView {
   }
 }
 
+function deviceLoginView(code: string, login: DeviceLogin): DeviceLoginView {
+  const { client, address, permissions, tokenLifetime } = login
+  return {
+    // As the program shows it, whatever a person typed.
+    code: code
+      .replace(/[^A-Za-z0-9]/g, '')
+      .toUpperCase()
+      .replace(/^(.{4})/, '$1-'),
+    client,
+    address,
+    permissions,
+    tokenLifetime: Number(tokenLifetime?.seconds ?? 0n) * 1000,
+    createdAt: time(login.createdAt),
+  }
+}
+
 function passkeyView({ id, name, createdAt, lastUsedAt }: Passkey): PasskeyView {
   return { id, name, createdAt: time(createdAt), lastUsedAt: time(lastUsedAt) }
 }
@@ -151,6 +169,14 @@ export async function account(users: UsersClient, call: AccountCall): Promise<un
       return null
     case 'revokeAllSessions':
       await users.revokeAllSessions(call.ask)
+      return null
+    case 'device': {
+      const { login } = await users.getDeviceLogin({ userCode: call.ask.code })
+      if (!login) throw new Error('the server knows the code and does not say of what')
+      return deviceLoginView(call.ask.code, login)
+    }
+    case 'answerDevice':
+      await users.answerDeviceLogin({ userCode: call.ask.code, approve: call.ask.approve })
       return null
     case 'tokens':
     case 'createToken':

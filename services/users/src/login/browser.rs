@@ -28,6 +28,14 @@ impl From<Option<pb::Browser>> for Browser {
 }
 
 impl Browser {
+    /// No browser, but something that tries from this address.
+    pub(super) fn at(address: &str) -> Self {
+        Browser::from(Some(pb::Browser {
+            address: address.to_owned(),
+            ..pb::Browser::default()
+        }))
+    }
+
     /// What counts its tries.
     pub(super) fn place(&self) -> String {
         throttle::place(&self.address)

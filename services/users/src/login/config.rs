@@ -78,6 +78,13 @@ impl LoginConfig {
             .collect()
     }
 
+    /// A page of this site.
+    pub(super) fn page(&self, path: &str) -> Option<String> {
+        let mut url = self.public_url.clone()?;
+        url.set_path(path);
+        Some(url.into())
+    }
+
     /// The page that opens a link. Its secret stands behind `#`, which no browser sends to a server or tells another page.
     pub(crate) fn link(&self, secret: &str) -> Option<String> {
         let mut url = self.public_url.clone()?;

@@ -348,3 +348,37 @@ pub(crate) mod ceremonies {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub(crate) mod device_logins {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "device_logins")]
+    pub struct Model {
+        /// SHA-256 in hexadecimal of what the program keeps.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub digest: String,
+        /// The same of what its person reads.
+        #[sea_orm(unique)]
+        pub code_digest: String,
+        pub client: String,
+        pub address: String,
+        pub permissions: i64,
+        /// Of the token, in milliseconds.
+        pub lifetime: i64,
+        pub created_at: i64,
+        pub expires_at: i64,
+        /// Between two polls, in milliseconds.
+        pub poll_interval: i64,
+        pub polled_at: i64,
+        pub state: String,
+        /// Who approved it, and in which organisation; empty until then.
+        pub user_id: String,
+        pub org_id: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

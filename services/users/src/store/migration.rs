@@ -34,6 +34,10 @@ impl MigratorTrait for Migrator {
                 name: "m0006_audit_address",
                 statements: include_str!("m0006_audit_address.sql"),
             }),
+            Box::new(Step {
+                name: "m0007_devices",
+                statements: include_str!("m0007_devices.sql"),
+            }),
         ]
     }
 }

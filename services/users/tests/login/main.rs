@@ -1,6 +1,7 @@
 //! How people log in, and what a session may do, by the age of its login.
 
-mod device;
+mod authenticator;
+mod devices;
 mod passkeys;
 
 use std::time::{Duration, SystemTime};

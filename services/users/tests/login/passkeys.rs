@@ -12,7 +12,7 @@ use url::Url;
 use users::LoginConfig;
 
 use super::Service;
-use super::device::Device;
+use super::authenticator::Authenticator;
 
 const NOW: Duration = Duration::ZERO;
 
@@ -25,7 +25,7 @@ async fn service() -> Service {
 }
 
 impl Service {
-    async fn person(&self, email: &str) -> pb::Login {
+    pub(crate) async fn person(&self, email: &str) -> pb::Login {
         let secret = self.link().await.secret;
         let opened = self.open(&secret, email, "192.0.2.1").await;
         opened.expect("logged in")
@@ -59,7 +59,7 @@ impl Service {
         Ok(finished?.into_inner().passkey.expect("a passkey"))
     }
 
-    async fn register(&self, login: &pb::Login, device: &mut Device) -> pb::Passkey {
+    async fn register(&self, login: &pb::Login, device: &mut Authenticator) -> pb::Passkey {
         let started = self.start_registration(login).await.expect("started");
         let credential = device.create(&started.options_json);
         let finished = self.finish_registration(login, &started.binding, credential);
@@ -99,7 +99,7 @@ impl Service {
         Ok(finished?.into_inner().login.expect("a login"))
     }
 
-    async fn log_in(&self, device: &mut Device) -> Result<pb::Login, Status> {
+    async fn log_in(&self, device: &mut Authenticator) -> Result<pb::Login, Status> {
         let started = self.start_login(None).await?;
         let credential = device.get(&started.options_json);
         self.finish_login(&started.binding, credential).await
@@ -134,7 +134,7 @@ impl Service {
     }
 }
 
-fn check<T: std::fmt::Debug>(refused: Result<T, Status>, code: Code, says: &str) {
+pub(crate) fn check<T: std::fmt::Debug>(refused: Result<T, Status>, code: Code, says: &str) {
     let status = refused.expect_err(says);
     assert_eq!(status.code(), code, "{status:?}");
     assert!(status.message().contains(says), "{status:?}");
@@ -145,7 +145,7 @@ async fn passkey_logs_its_person_in_without_a_name() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
     let bob = service.person("bob@a.example").await;
-    let (mut hers, mut his) = (Device::new(), Device::new());
+    let (mut hers, mut his) = (Authenticator::new(), Authenticator::new());
     let made = service.register(&ada, &mut hers).await;
     service.register(&bob, &mut his).await;
     assert_eq!(made.name, "my key");
@@ -159,7 +159,7 @@ async fn passkey_logs_its_person_in_without_a_name() {
     assert!(used.last_used_at.is_some(), "{used:?}");
     let actions = service.actions(&ada).await;
     assert!(actions.contains(&"passkey.add".to_owned()), "{actions:?}");
-    let stranger = service.log_in(&mut Device::new()).await;
+    let stranger = service.log_in(&mut Authenticator::new()).await;
     check(stranger, Code::Unauthenticated, "not known here");
 }
 
@@ -168,7 +168,7 @@ async fn ceremony_ends_once_where_it_began() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
     let bob = service.person("bob@a.example").await;
-    let mut device = Device::new();
+    let mut device = Authenticator::new();
     let started = service.start_registration(&ada).await.expect("started");
     let credential = device.create(&started.options_json);
     let other = service.finish_registration(&bob, &started.binding, credential.clone());
@@ -216,7 +216,7 @@ async fn ceremony_ends_once_where_it_began() {
 async fn other_sites_and_absent_people_are_refused() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
-    let mut device = Device::new();
+    let mut device = Authenticator::new();
     let started = service.start_registration(&ada).await.expect("started");
     device.origin = "https://weft.example.evil.example";
     let phished = device.create(&started.options_json);
@@ -224,7 +224,7 @@ async fn other_sites_and_absent_people_are_refused() {
     check(refused.await, Code::InvalidArgument, "for this site");
     device.origin = "https://weft.example";
     service.register(&ada, &mut device).await;
-    let changes: [fn(&mut Device); 5] = [
+    let changes: [fn(&mut Authenticator); 5] = [
         |device| device.origin = "https://evil.example",
         |device| device.origin = "http://weft.example",
         |device| device.origin = "https://weft.example:8443",
@@ -246,7 +246,7 @@ async fn other_sites_and_absent_people_are_refused() {
 async fn copied_passkey_is_refused_and_noted() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
-    let mut device = Device::new();
+    let mut device = Authenticator::new();
     service.register(&ada, &mut device).await;
     device.counter = 41;
     service.log_in(&mut device).await.expect("logged in");
@@ -265,7 +265,7 @@ async fn logging_in_again_takes_a_passkey_of_the_same_person() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
     let bob = service.person("bob@a.example").await;
-    let (mut hers, mut his) = (Device::new(), Device::new());
+    let (mut hers, mut his) = (Authenticator::new(), Authenticator::new());
     let none = service.start_login(Some(&ada)).await;
     check(none, Code::FailedPrecondition, "no passkey");
     service.register(&ada, &mut hers).await;
@@ -290,10 +290,10 @@ async fn last_way_in_stays_and_changes_need_a_recent_login() {
     let service = service().await;
     let ada = service.person("ada@a.example").await;
     let bob = service.person("bob@a.example").await;
-    let first = service.register(&ada, &mut Device::new()).await;
+    let first = service.register(&ada, &mut Authenticator::new()).await;
     let last = service.remove(&ada, &first.id).await;
     check(last, Code::FailedPrecondition, "only way");
-    let second = service.register(&ada, &mut Device::new()).await;
+    let second = service.register(&ada, &mut Authenticator::new()).await;
     let stranger = service.remove(&bob, &first.id).await;
     check(stranger, Code::NotFound, "no such passkey");
     let mut users = UsersServiceClient::new(service.users.clone());

@@ -2,13 +2,15 @@
 // @generated from file weft/users/v1/login.proto (package weft.users.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Permission } from "../../tenant/v1/assertion_pb";
+import { file_weft_tenant_v1_assertion } from "../../tenant/v1/assertion_pb";
 import type { Session } from "./session_pb";
 import { file_weft_users_v1_session } from "./session_pb";
-import type { User } from "./users_pb";
+import type { Token, User } from "./users_pb";
 import { file_weft_users_v1_users } from "./users_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/login.proto.
  */
 export const file_weft_users_v1_login: GenFile = /*@__PURE__*/
-  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL2xvZ2luLnByb3RvEg13ZWZ0LnVzZXJzLnYxIj8KB0Jyb3dzZXISDwoHYWRkcmVzcxgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEg8KB3Nlc3Npb24YAyABKAkiYwoFTG9naW4SDgoGc2VjcmV0GAEgASgJEicKB3Nlc3Npb24YAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlNlc3Npb24SIQoEdXNlchgDIAEoCzITLndlZnQudXNlcnMudjEuVXNlciIYChZHZXRMb2dpbk9wdGlvbnNSZXF1ZXN0InoKF0dldExvZ2luT3B0aW9uc1Jlc3BvbnNlEgwKBG1haWwYASABKAgSLgoJcHJvdmlkZXJzGAIgAygLMhsud2VmdC51c2Vycy52MS5PaWRjUHJvdmlkZXISDwoHc2lnbl91cBgDIAEoCBIQCghwYXNza2V5cxgEIAEoCCIoCgxPaWRjUHJvdmlkZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSJOChRTZW5kTG9naW5MaW5rUmVxdWVzdBINCgVlbWFpbBgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIhcKFVNlbmRMb2dpbkxpbmtSZXNwb25zZSJeChRPcGVuTG9naW5MaW5rUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSDQoFZW1haWwYAiABKAkSJwoHYnJvd3NlchgDIAEoCzIWLndlZnQudXNlcnMudjEuQnJvd3NlciI8ChVPcGVuTG9naW5MaW5rUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luImUKFVN0YXJ0T2lkY0xvZ2luUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyEhEKCXJldHVybl90bxgDIAEoCSJjChZTdGFydE9pZGNMb2dpblJlc3BvbnNlEgsKA3VybBgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIn8KFkZpbmlzaE9pZGNMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIOCgZpc3N1ZXIYAyABKAkSDwoHYmluZGluZxgEIAEoCRInCgdicm93c2VyGAUgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIlEKF0ZpbmlzaE9pZGNMb2dpblJlc3BvbnNlEiMKBWxvZ2luGAEgASgLMhQud2VmdC51c2Vycy52MS5Mb2dpbhIRCglyZXR1cm5fdG8YAiABKAkiUgoYU3RhcnRQYXNza2V5TG9naW5SZXF1ZXN0EicKB2Jyb3dzZXIYASABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXISDQoFYWdhaW4YAiABKAgibwoZU3RhcnRQYXNza2V5TG9naW5SZXNwb25zZRIUCgxvcHRpb25zX2pzb24YASABKAkSDwoHYmluZGluZxgCIAEoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJuChlGaW5pc2hQYXNza2V5TG9naW5SZXF1ZXN0EhcKD2NyZWRlbnRpYWxfanNvbhgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEicKB2Jyb3dzZXIYAyABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXIiQQoaRmluaXNoUGFzc2tleUxvZ2luUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luIjQKEUVuZFNlc3Npb25SZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZTKPBgoMTG9naW5TZXJ2aWNlEmAKD0dldExvZ2luT3B0aW9ucxIlLndlZnQudXNlcnMudjEuR2V0TG9naW5PcHRpb25zUmVxdWVzdBomLndlZnQudXNlcnMudjEuR2V0TG9naW5PcHRpb25zUmVzcG9uc2USWgoNU2VuZExvZ2luTGluaxIjLndlZnQudXNlcnMudjEuU2VuZExvZ2luTGlua1JlcXVlc3QaJC53ZWZ0LnVzZXJzLnYxLlNlbmRMb2dpbkxpbmtSZXNwb25zZRJaCg1PcGVuTG9naW5MaW5rEiMud2VmdC51c2Vycy52MS5PcGVuTG9naW5MaW5rUmVxdWVzdBokLndlZnQudXNlcnMudjEuT3BlbkxvZ2luTGlua1Jlc3BvbnNlEl0KDlN0YXJ0T2lkY0xvZ2luEiQud2VmdC51c2Vycy52MS5TdGFydE9pZGNMb2dpblJlcXVlc3QaJS53ZWZ0LnVzZXJzLnYxLlN0YXJ0T2lkY0xvZ2luUmVzcG9uc2USYAoPRmluaXNoT2lkY0xvZ2luEiUud2VmdC51c2Vycy52MS5GaW5pc2hPaWRjTG9naW5SZXF1ZXN0GiYud2VmdC51c2Vycy52MS5GaW5pc2hPaWRjTG9naW5SZXNwb25zZRJmChFTdGFydFBhc3NrZXlMb2dpbhInLndlZnQudXNlcnMudjEuU3RhcnRQYXNza2V5TG9naW5SZXF1ZXN0Gigud2VmdC51c2Vycy52MS5TdGFydFBhc3NrZXlMb2dpblJlc3BvbnNlEmkKEkZpbmlzaFBhc3NrZXlMb2dpbhIoLndlZnQudXNlcnMudjEuRmluaXNoUGFzc2tleUxvZ2luUmVxdWVzdBopLndlZnQudXNlcnMudjEuRmluaXNoUGFzc2tleUxvZ2luUmVzcG9uc2USUQoKRW5kU2Vzc2lvbhIgLndlZnQudXNlcnMudjEuRW5kU2Vzc2lvblJlcXVlc3QaIS53ZWZ0LnVzZXJzLnYxLkVuZFNlc3Npb25SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_weft_users_v1_session, file_weft_users_v1_users]);
+  fileDesc("Chl3ZWZ0L3VzZXJzL3YxL2xvZ2luLnByb3RvEg13ZWZ0LnVzZXJzLnYxIj8KB0Jyb3dzZXISDwoHYWRkcmVzcxgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEg8KB3Nlc3Npb24YAyABKAkiYwoFTG9naW4SDgoGc2VjcmV0GAEgASgJEicKB3Nlc3Npb24YAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlNlc3Npb24SIQoEdXNlchgDIAEoCzITLndlZnQudXNlcnMudjEuVXNlciIYChZHZXRMb2dpbk9wdGlvbnNSZXF1ZXN0InoKF0dldExvZ2luT3B0aW9uc1Jlc3BvbnNlEgwKBG1haWwYASABKAgSLgoJcHJvdmlkZXJzGAIgAygLMhsud2VmdC51c2Vycy52MS5PaWRjUHJvdmlkZXISDwoHc2lnbl91cBgDIAEoCBIQCghwYXNza2V5cxgEIAEoCCIoCgxPaWRjUHJvdmlkZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSJOChRTZW5kTG9naW5MaW5rUmVxdWVzdBINCgVlbWFpbBgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIhcKFVNlbmRMb2dpbkxpbmtSZXNwb25zZSJeChRPcGVuTG9naW5MaW5rUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSDQoFZW1haWwYAiABKAkSJwoHYnJvd3NlchgDIAEoCzIWLndlZnQudXNlcnMudjEuQnJvd3NlciI8ChVPcGVuTG9naW5MaW5rUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luImUKFVN0YXJ0T2lkY0xvZ2luUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRInCgdicm93c2VyGAIgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyEhEKCXJldHVybl90bxgDIAEoCSJjChZTdGFydE9pZGNMb2dpblJlc3BvbnNlEgsKA3VybBgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEisKCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIn8KFkZpbmlzaE9pZGNMb2dpblJlcXVlc3QSDAoEY29kZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIOCgZpc3N1ZXIYAyABKAkSDwoHYmluZGluZxgEIAEoCRInCgdicm93c2VyGAUgASgLMhYud2VmdC51c2Vycy52MS5Ccm93c2VyIlEKF0ZpbmlzaE9pZGNMb2dpblJlc3BvbnNlEiMKBWxvZ2luGAEgASgLMhQud2VmdC51c2Vycy52MS5Mb2dpbhIRCglyZXR1cm5fdG8YAiABKAkiUgoYU3RhcnRQYXNza2V5TG9naW5SZXF1ZXN0EicKB2Jyb3dzZXIYASABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXISDQoFYWdhaW4YAiABKAgibwoZU3RhcnRQYXNza2V5TG9naW5SZXNwb25zZRIUCgxvcHRpb25zX2pzb24YASABKAkSDwoHYmluZGluZxgCIAEoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJuChlGaW5pc2hQYXNza2V5TG9naW5SZXF1ZXN0EhcKD2NyZWRlbnRpYWxfanNvbhgBIAEoCRIPCgdiaW5kaW5nGAIgASgJEicKB2Jyb3dzZXIYAyABKAsyFi53ZWZ0LnVzZXJzLnYxLkJyb3dzZXIiQQoaRmluaXNoUGFzc2tleUxvZ2luUmVzcG9uc2USIwoFbG9naW4YASABKAsyFC53ZWZ0LnVzZXJzLnYxLkxvZ2luIp4BChdTdGFydERldmljZUxvZ2luUmVxdWVzdBIOCgZjbGllbnQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIvCgtwZXJtaXNzaW9ucxgDIAMoDjIaLndlZnQudGVuYW50LnYxLlBlcm1pc3Npb24SMQoOdG9rZW5fbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24itgEKGFN0YXJ0RGV2aWNlTG9naW5SZXNwb25zZRITCgtkZXZpY2VfY29kZRgBIAEoCRIRCgl1c2VyX2NvZGUYAiABKAkSGAoQdmVyaWZpY2F0aW9uX3VyaRgDIAEoCRIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghpbnRlcnZhbBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI+ChZQb2xsRGV2aWNlTG9naW5SZXF1ZXN0EhMKC2RldmljZV9jb2RlGAEgASgJEg8KB2FkZHJlc3MYAiABKAkifgoXUG9sbERldmljZUxvZ2luUmVzcG9uc2USLgoFc3RhdGUYASABKA4yHy53ZWZ0LnVzZXJzLnYxLkRldmljZUxvZ2luU3RhdGUSDgoGc2VjcmV0GAIgASgJEiMKBXRva2VuGAMgASgLMhQud2VmdC51c2Vycy52MS5Ub2tlbiI0ChFFbmRTZXNzaW9uUmVxdWVzdBIOCgZzZWNyZXQYASABKAkSDwoHYWRkcmVzcxgCIAEoCSIUChJFbmRTZXNzaW9uUmVzcG9uc2UqtwEKEERldmljZUxvZ2luU3RhdGUSIgoeREVWSUNFX0xPR0lOX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaREVWSUNFX0xPR0lOX1NUQVRFX1BFTkRJTkcQARIgChxERVZJQ0VfTE9HSU5fU1RBVEVfU0xPV19ET1dOEAISHQoZREVWSUNFX0xPR0lOX1NUQVRFX0RFTklFRBADEh4KGkRFVklDRV9MT0dJTl9TVEFURV9HUkFOVEVEEAQy1gcKDExvZ2luU2VydmljZRJgCg9HZXRMb2dpbk9wdGlvbnMSJS53ZWZ0LnVzZXJzLnYxLkdldExvZ2luT3B0aW9uc1JlcXVlc3QaJi53ZWZ0LnVzZXJzLnYxLkdldExvZ2luT3B0aW9uc1Jlc3BvbnNlEloKDVNlbmRMb2dpbkxpbmsSIy53ZWZ0LnVzZXJzLnYxLlNlbmRMb2dpbkxpbmtSZXF1ZXN0GiQud2VmdC51c2Vycy52MS5TZW5kTG9naW5MaW5rUmVzcG9uc2USWgoNT3BlbkxvZ2luTGluaxIjLndlZnQudXNlcnMudjEuT3BlbkxvZ2luTGlua1JlcXVlc3QaJC53ZWZ0LnVzZXJzLnYxLk9wZW5Mb2dpbkxpbmtSZXNwb25zZRJdCg5TdGFydE9pZGNMb2dpbhIkLndlZnQudXNlcnMudjEuU3RhcnRPaWRjTG9naW5SZXF1ZXN0GiUud2VmdC51c2Vycy52MS5TdGFydE9pZGNMb2dpblJlc3BvbnNlEmAKD0ZpbmlzaE9pZGNMb2dpbhIlLndlZnQudXNlcnMudjEuRmluaXNoT2lkY0xvZ2luUmVxdWVzdBomLndlZnQudXNlcnMudjEuRmluaXNoT2lkY0xvZ2luUmVzcG9uc2USZgoRU3RhcnRQYXNza2V5TG9naW4SJy53ZWZ0LnVzZXJzLnYxLlN0YXJ0UGFzc2tleUxvZ2luUmVxdWVzdBooLndlZnQudXNlcnMudjEuU3RhcnRQYXNza2V5TG9naW5SZXNwb25zZRJpChJGaW5pc2hQYXNza2V5TG9naW4SKC53ZWZ0LnVzZXJzLnYxLkZpbmlzaFBhc3NrZXlMb2dpblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLkZpbmlzaFBhc3NrZXlMb2dpblJlc3BvbnNlEmMKEFN0YXJ0RGV2aWNlTG9naW4SJi53ZWZ0LnVzZXJzLnYxLlN0YXJ0RGV2aWNlTG9naW5SZXF1ZXN0Gicud2VmdC51c2Vycy52MS5TdGFydERldmljZUxvZ2luUmVzcG9uc2USYAoPUG9sbERldmljZUxvZ2luEiUud2VmdC51c2Vycy52MS5Qb2xsRGV2aWNlTG9naW5SZXF1ZXN0GiYud2VmdC51c2Vycy52MS5Qb2xsRGV2aWNlTG9naW5SZXNwb25zZRJRCgpFbmRTZXNzaW9uEiAud2VmdC51c2Vycy52MS5FbmRTZXNzaW9uUmVxdWVzdBohLndlZnQudXNlcnMudjEuRW5kU2Vzc2lvblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_weft_tenant_v1_assertion, file_weft_users_v1_session, file_weft_users_v1_users]);
 
 /**
  * Where a login comes from.
@@ -511,6 +513,152 @@ export const FinishPasskeyLoginResponseSchema: GenMessage<FinishPasskeyLoginResp
   messageDesc(file_weft_users_v1_login, 16);
 
 /**
+ * @generated from message weft.users.v1.StartDeviceLoginRequest
+ */
+export type StartDeviceLoginRequest = Message<"weft.users.v1.StartDeviceLoginRequest"> & {
+  /**
+   * What it calls itself, 1 to 100 characters.
+   *
+   * @generated from field: string client = 1;
+   */
+  client: string;
+
+  /**
+   * The IP address that asks.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * What the token shall allow.
+   *
+   * @generated from field: repeated weft.tenant.v1.Permission permissions = 3;
+   */
+  permissions: Permission[];
+
+  /**
+   * How long the token shall last, a minute to a year.
+   *
+   * @generated from field: google.protobuf.Duration token_lifetime = 4;
+   */
+  tokenLifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.StartDeviceLoginRequest.
+ * Use `create(StartDeviceLoginRequestSchema)` to create a new message.
+ */
+export const StartDeviceLoginRequestSchema: GenMessage<StartDeviceLoginRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 17);
+
+/**
+ * @generated from message weft.users.v1.StartDeviceLoginResponse
+ */
+export type StartDeviceLoginResponse = Message<"weft.users.v1.StartDeviceLoginResponse"> & {
+  /**
+   * For the program alone.
+   *
+   * @generated from field: string device_code = 1;
+   */
+  deviceCode: string;
+
+  /**
+   * For the person, to compare and to type: `BCDF-GHJK`.
+   *
+   * @generated from field: string user_code = 2;
+   */
+  userCode: string;
+
+  /**
+   * Where the person goes.
+   *
+   * @generated from field: string verification_uri = 3;
+   */
+  verificationUri: string;
+
+  /**
+   * How long the person may take.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 4;
+   */
+  lifetime?: Duration | undefined;
+
+  /**
+   * How long to wait between two polls.
+   *
+   * @generated from field: google.protobuf.Duration interval = 5;
+   */
+  interval?: Duration | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.StartDeviceLoginResponse.
+ * Use `create(StartDeviceLoginResponseSchema)` to create a new message.
+ */
+export const StartDeviceLoginResponseSchema: GenMessage<StartDeviceLoginResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 18);
+
+/**
+ * @generated from message weft.users.v1.PollDeviceLoginRequest
+ */
+export type PollDeviceLoginRequest = Message<"weft.users.v1.PollDeviceLoginRequest"> & {
+  /**
+   * What StartDeviceLogin answered; at most 512 bytes.
+   *
+   * @generated from field: string device_code = 1;
+   */
+  deviceCode: string;
+
+  /**
+   * The IP address that asks.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message weft.users.v1.PollDeviceLoginRequest.
+ * Use `create(PollDeviceLoginRequestSchema)` to create a new message.
+ */
+export const PollDeviceLoginRequestSchema: GenMessage<PollDeviceLoginRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 19);
+
+/**
+ * @generated from message weft.users.v1.PollDeviceLoginResponse
+ */
+export type PollDeviceLoginResponse = Message<"weft.users.v1.PollDeviceLoginResponse"> & {
+  /**
+   * What has become of it.
+   *
+   * @generated from field: weft.users.v1.DeviceLoginState state = 1;
+   */
+  state: DeviceLoginState;
+
+  /**
+   * The token, once it is granted: in this answer and nowhere else, ever.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * What it is.
+   *
+   * @generated from field: weft.users.v1.Token token = 3;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.PollDeviceLoginResponse.
+ * Use `create(PollDeviceLoginResponseSchema)` to create a new message.
+ */
+export const PollDeviceLoginResponseSchema: GenMessage<PollDeviceLoginResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_login, 20);
+
+/**
  * @generated from message weft.users.v1.EndSessionRequest
  */
 export type EndSessionRequest = Message<"weft.users.v1.EndSessionRequest"> & {
@@ -534,7 +682,7 @@ export type EndSessionRequest = Message<"weft.users.v1.EndSessionRequest"> & {
  * Use `create(EndSessionRequestSchema)` to create a new message.
  */
 export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_login, 17);
+  messageDesc(file_weft_users_v1_login, 21);
 
 /**
  * @generated from message weft.users.v1.EndSessionResponse
@@ -547,7 +695,55 @@ export type EndSessionResponse = Message<"weft.users.v1.EndSessionResponse"> & {
  * Use `create(EndSessionResponseSchema)` to create a new message.
  */
 export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
-  messageDesc(file_weft_users_v1_login, 18);
+  messageDesc(file_weft_users_v1_login, 22);
+
+/**
+ * What has become of a login of a program.
+ *
+ * @generated from enum weft.users.v1.DeviceLoginState
+ */
+export enum DeviceLoginState {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: DEVICE_LOGIN_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Nobody has answered.
+   *
+   * @generated from enum value: DEVICE_LOGIN_STATE_PENDING = 1;
+   */
+  PENDING = 1,
+
+  /**
+   * Nor that, and this poll came too soon: from now on the interval is 5 s longer.
+   *
+   * @generated from enum value: DEVICE_LOGIN_STATE_SLOW_DOWN = 2;
+   */
+  SLOW_DOWN = 2,
+
+  /**
+   * A person said no.
+   *
+   * @generated from enum value: DEVICE_LOGIN_STATE_DENIED = 3;
+   */
+  DENIED = 3,
+
+  /**
+   * A person said yes.
+   *
+   * @generated from enum value: DEVICE_LOGIN_STATE_GRANTED = 4;
+   */
+  GRANTED = 4,
+}
+
+/**
+ * Describes the enum weft.users.v1.DeviceLoginState.
+ */
+export const DeviceLoginStateSchema: GenEnum<DeviceLoginState> = /*@__PURE__*/
+  enumDesc(file_weft_users_v1_login, 0);
 
 /**
  * How people log in. For authfe only, which turns it into routes under /api/users: it is not served on the public port,
@@ -640,6 +836,28 @@ export const LoginService: GenService<{
     methodKind: "unary";
     input: typeof FinishPasskeyLoginRequestSchema;
     output: typeof FinishPasskeyLoginResponseSchema;
+  },
+  /**
+   * Begins a login of a program without a browser (RFC 8628): somebody who is logged in approves it by its code.
+   * FAILED_PRECONDITION: people cannot log in at this deployment.
+   *
+   * @generated from rpc weft.users.v1.LoginService.StartDeviceLogin
+   */
+  startDeviceLogin: {
+    methodKind: "unary";
+    input: typeof StartDeviceLoginRequestSchema;
+    output: typeof StartDeviceLoginResponseSchema;
+  },
+  /**
+   * What has become of it. A yes or no is told once.
+   * UNAUTHENTICATED: it never was, has expired, or was told. FAILED_PRECONDITION: the organisation has 1,000 tokens.
+   *
+   * @generated from rpc weft.users.v1.LoginService.PollDeviceLogin
+   */
+  pollDeviceLogin: {
+    methodKind: "unary";
+    input: typeof PollDeviceLoginRequestSchema;
+    output: typeof PollDeviceLoginResponseSchema;
   },
   /**
    * Ends the session of a cookie, if there is one.

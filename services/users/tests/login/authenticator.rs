@@ -1,4 +1,4 @@
-//! A device that keeps passkeys, as WebAuthn describes one (level 2, sections 6.1 and 6.5): P-256 keys, no attestation.
+//! An authenticator that keeps passkeys, as WebAuthn describes one (level 2, sections 6.1 and 6.5): P-256 keys, no attestation.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ const VERIFIED: u8 = 0x05;
 /// The key follows.
 const WITH_KEY: u8 = 0x40;
 
-pub(crate) struct Device {
+pub(crate) struct Authenticator {
     pair: EcdsaKeyPair,
     random: SystemRandom,
     id: [u8; 16],
@@ -26,13 +26,13 @@ pub(crate) struct Device {
     pub(crate) flags: u8,
 }
 
-impl Device {
+impl Authenticator {
     pub(crate) fn new() -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random);
-        Device {
+        Authenticator {
             pair: pair.expect("a key"),
             random,
             id: rand::random(),
