@@ -46,7 +46,7 @@ export async function main(wanted: string[]): Promise<number> {
       console.log(`ok    ${scenario.name} (${Math.round(performance.now() - start)} ms)`)
     } catch (error) {
       failed++
-      console.log(`FAIL  ${scenario.name}\n      ${error instanceof Error ? error.message : error}`)
+      console.log(`FAIL  ${scenario.name}\n      ${error instanceof Error ? error.stack : error}`)
       await desk.page.screenshot({
         path: fileURLToPath(new URL(`./shots/failed-${failed}.png`, import.meta.url)),
       })

@@ -1,4 +1,5 @@
 import type { SearchAddon } from '@xterm/addon-search'
+import type { IDisposable } from '@xterm/xterm'
 import type { PipeEvent } from '../shared/messages'
 import { backend } from '../state/app'
 import type { Screen, Terminal } from '../state/terminals'
@@ -35,6 +36,7 @@ export class Link {
   private readonly input: boolean
   private resizeTimer: ReturnType<typeof setTimeout> | undefined
   private sentSize = ''
+  private settling: IDisposable | undefined
   private open = false
   /** The output up to here is on the screen. */
   private drawn: number
@@ -64,7 +66,8 @@ export class Link {
       event: (event) => this.receive(event),
       data: (data, end) => this.write(data, end),
     })
-    if (terminal.size) this.parts.xterm.resize(...terminal.size)
+    const { size } = terminal
+    if (size) this.keepPlace(() => this.parts.xterm.resize(...size))
     this.refit()
     this.resized()
     this.focus()
@@ -191,7 +194,35 @@ export class Link {
 
   private refit(): void {
     // A hidden box has no size; that of another's terminal is not ours to choose.
-    if (this.parts.xterm.element?.offsetParent && !this.terminal.size) this.parts.fit.fit()
+    if (this.parts.xterm.element?.offsetParent && !this.terminal.size)
+      this.keepPlace(() => this.parts.fit.fit())
+  }
+
+  /**
+   * A new size must not change what is looked at. xterm takes output that comes between it and the next picture
+   * for somebody's scrolling up, and loses count of the line when somebody did scroll up: then a key pressed
+   * later does not show what it typed.
+   */
+  private keepPlace(resize: () => void): void {
+    const { xterm } = this.parts
+    const before = xterm.buffer.active
+    const follows = before.viewportY >= before.baseY
+    resize()
+    const settle = () => {
+      const { viewportY, baseY } = xterm.buffer.active
+      const line = follows ? baseY : viewportY
+      // Only a change makes it count anew.
+      xterm.scrollLines(line > 0 ? -1 : 1)
+      xterm.scrollToLine(line)
+    }
+    settle()
+    this.settling?.dispose()
+    this.settling = xterm.onRender(() => {
+      this.settling?.dispose()
+      requestAnimationFrame(() => {
+        if (follows && xterm.element?.isConnected) settle()
+      })
+    })
   }
 
   private resized(): void {
