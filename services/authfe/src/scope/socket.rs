@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use bytes::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,7 @@ impl Socket {
                 () = self.ends[1].cancelled() => return None,
                 () = tokio::time::sleep_until(silent) => return None,
                 _ = self.ping.tick() => {
-                    self.send(Message::Ping(bytes::Bytes::new())).await?;
+                    self.send(Message::Ping(Bytes::new())).await?;
                 }
                 message = self.inner.recv() => {
                     self.heard = Instant::now();
@@ -72,11 +73,23 @@ impl Socket {
         self.write(message).await
     }
 
-    /// Waits until the caller may no more, or the process shuts down: for whoever does not listen now.
+    /// Waits until the socket cannot be written to, the caller may no more, or the process shuts down: for whoever does not
+    /// listen now. The peer's pings wait unread meanwhile, and it would take the silence for the end; so it gets pongs
+    /// unasked, which count with Scope's probes as any others do.
+    /// Nothing is lost if this is dropped midway.
     pub(crate) async fn over(&mut self) {
-        tokio::select! {
-            () = self.ends[0].cancelled() => {}
-            () = self.ends[1].cancelled() => {}
+        loop {
+            tokio::select! {
+                () = self.ends[0].cancelled() => return,
+                () = self.ends[1].cancelled() => return,
+                _ = self.ping.tick() => {
+                    for message in [Message::Pong(Bytes::new()), Message::Ping(Bytes::new())] {
+                        if self.send(message).await.is_none() {
+                            return;
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -113,5 +126,63 @@ impl Socket {
             code,
             reason: reason.into(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{IntoFuture, pending};
+
+    use axum::Router;
+    use axum::extract::ws::WebSocketUpgrade;
+    use axum::routing::get;
+    use futures_util::StreamExt;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::client_async;
+    use tokio_tungstenite::tungstenite::Message as Heard;
+
+    use super::*;
+
+    /// One connection in memory, so that the clock stands still but for what is waited for.
+    struct Once(Option<DuplexStream>);
+
+    impl axum::serve::Listener for Once {
+        type Io = DuplexStream;
+        type Addr = ();
+
+        async fn accept(&mut self) -> (DuplexStream, ()) {
+            match self.0.take() {
+                Some(io) => (io, ()),
+                None => pending().await,
+            }
+        }
+
+        fn local_addr(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    async fn not_read(upgrade: WebSocketUpgrade) -> axum::response::Response {
+        upgrade.on_upgrade(async |socket| {
+            Socket::new(socket, Default::default()).over().await;
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn peer_that_is_not_read_from_hears_pongs() {
+        let (near, far) = duplex(1024);
+        let router = Router::new().route("/", get(not_read));
+        tokio::spawn(axum::serve(Once(Some(near)), router).into_future());
+        let (mut peer, _) = client_async("ws://edge/", far).await.expect("upgraded");
+        for _ in 0..5 {
+            let pong = async {
+                while peer.next().await.expect("open").expect("sound") != Heard::Pong(Bytes::new())
+                {
+                }
+            };
+            timeout(SILENCE, pong)
+                .await
+                .expect("before it counts as gone");
+        }
     }
 }
