@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 
-use crate::{Port, Process, Server, http};
+use crate::{FaultProxy, Port, Process, Server, http};
 
 /// How long a probe waits before it connects again.
 const RECONNECT: Duration = Duration::from_millis(50);
@@ -32,6 +32,8 @@ const SHARING: usize = 100;
 pub struct Cluster {
     /// SQS.
     pub sqs: Server,
+    /// What is between the replicas and SQS.
+    pub network: FaultProxy,
     /// Users, which keeps the audit log, and where it is.
     users: (Process, String),
     replicas: Vec<Replica>,
@@ -62,10 +64,11 @@ impl Cluster {
     /// When something does not get ready.
     pub async fn start(replicas: usize, heartbeat: &str) -> anyhow::Result<Cluster> {
         let dir = TempDir::new()?;
-        let key = dir.path().join("assertion.key");
+        let (key, sqs) = (dir.path().join("assertion.key"), Server::moto().await?);
         let mut cluster = Cluster {
+            network: FaultProxy::start(&sqs.address()).await?,
+            sqs,
             users: users(dir.path(), &key).await?,
-            sqs: Server::moto().await?,
             replicas: Vec::new(),
             key: Key::open(&key)?,
             heartbeat: heartbeat.to_owned(),
@@ -81,8 +84,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn queues_url(&self) -> anyhow::Result<String> {
-        let (address, credentials) = (self.sqs.address(), self.sqs.credentials_file()?);
+    fn queues_url(&self, address: &str) -> anyhow::Result<String> {
+        let credentials = self.sqs.credentials_file()?;
         let credentials = credentials.display();
         Ok(format!(
             "sqs://weft-controls?endpoint=http://{address}&credentials={credentials}"
@@ -94,7 +97,8 @@ impl Cluster {
     /// # Errors
     /// When it does not get ready.
     pub async fn start_replica(&mut self, at: usize) -> anyhow::Result<()> {
-        let (queues, key) = (self.queues_url()?, self.dir.path().join("assertion.key"));
+        let queues = self.queues_url(self.network.address())?;
+        let key = self.dir.path().join("assertion.key");
         let key = key.to_string_lossy().into_owned();
         let replica = &mut self.replicas[at];
         let listen = replica.port.address();
@@ -141,7 +145,8 @@ impl Cluster {
     /// When SQS does not tell.
     pub async fn queues(&self) -> anyhow::Result<Vec<String>> {
         let rt = Runtime::new(runtime::Config::default(), self.key.clone());
-        let queues = Queues::open(&self.queues_url()?.parse()?, &rt).await?;
+        let url = self.queues_url(&self.sqs.address())?;
+        let queues = Queues::open(&url.parse()?, &rt).await?;
         let listed = queues.list().await;
         rt.shutdown.cancel();
         Ok(listed?)

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use futures_util::{StreamExt, stream};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tests::Fault;
 use tests::collection::until;
 use tests::controls::{Callers, Cluster, Probes, answer_of, call};
 use tokio::time::{Instant, sleep, timeout};
@@ -293,6 +294,62 @@ async fn callers_are_told_whatever_dies_and_no_queue_is_left() -> anyhow::Result
     let left = cluster.queues().await?;
     println!("queues left after the last replica: {}", left.len());
     ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}
+
+/// Commands from the first replica to probes anywhere; how they ended.
+async fn some(
+    callers: &Callers,
+    random: &mut StdRng,
+    numbers: &mut std::ops::Range<usize>,
+) -> Vec<Ended> {
+    let commands = numbers.by_ref().take(30).map(|n| Command {
+        from: 0,
+        ..Command::random(random, n)
+    });
+    let commands: Vec<Command> = commands.collect();
+    let ended = commands.into_iter().map(|command| command.run(callers));
+    futures_util::future::join_all(ended).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_run_once_and_callers_told_on_a_bad_network() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(REPLICAS, HEARTBEAT).await?;
+    let callers = cluster.callers()?;
+    let mut probes = Probes::new(callers.clone());
+    connect_all(&mut probes);
+    until_all_are_known(&callers).await?;
+    let (mut random, mut numbers) = (StdRng::seed_from_u64(8), 0..usize::MAX);
+    let late = Fault::Delay(Duration::from_millis(300));
+    for fault in [late, Fault::Cut, Fault::BlackHole, Fault::Cut] {
+        // Commands are under way when it begins.
+        let (before, set) = tokio::join!(
+            some(&callers, &mut random, &mut numbers),
+            cluster.network.set(fault)
+        );
+        set?;
+        let during = some(&callers, &mut random, &mut numbers).await;
+        cluster.network.set(Fault::None).await?;
+        let over = Instant::now();
+        let after = some(&callers, &mut random, &mut numbers).await;
+        until_together(&callers).await?;
+        let apart = over.elapsed();
+        let ran = probes.ran();
+        for ended in [&before, &during, &after] {
+            check(ended, &ran).with_context(|| format!("{fault:?}"))?;
+        }
+        let own = during.iter().filter(|ended| ended.answer.is_ok()).count();
+        println!(
+            "{fault:?}: {own} of {} answered during it; all reached each other {apart:.2?} after it",
+            during.len()
+        );
+        // No queue is between a replica and its own probes.
+        ensure!(own > 0, "{fault:?}: {:?}", during[0].answer);
+    }
+    drop(probes);
+    cluster.interrupt().await?;
+    let left = cluster.queues().await?;
+    ensure!(left.is_empty(), "queues are left: {left:?}");
     Ok(())
 }
 
