@@ -13,6 +13,7 @@ mod operator;
 mod outage;
 mod postgres;
 mod rules;
+mod watching;
 
 use anyhow::ensure;
 use bytes::Bytes;

@@ -1,11 +1,12 @@
-//! Telling pipes of the pipes that controls answer with.
+//! Telling pipes of the pipes that controls answer with, and asking who may resize them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use client::{Caller, Channel, Key, authorise_for};
 use proto::controls::v1::ControlResult;
-use proto::pipes::v1::AnnounceRequest;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
+use proto::pipes::v1::{AnnounceRequest, GetPipeRequest};
 use proto::tenant::v1::Permission;
 use tonic::{Code, Request, Status};
 
@@ -13,6 +14,8 @@ use tonic::{Code, Request, Status};
 /// waits for them.
 const TRY: Duration = Duration::from_millis(2500);
 const TRIES: u32 = 3;
+/// The argument of controls that are for a terminal: those that resize it.
+const PIPE: &str = "pipeID";
 
 /// Announces pipes, which cannot be attached before that.
 #[derive(Debug, Clone)]
@@ -50,19 +53,49 @@ impl Announcer {
         }
     }
 
+    /// Fails if a control is for a terminal that the caller may only watch.
+    pub(crate) async fn check_writer(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        arguments: &HashMap<String, String>,
+    ) -> Result<(), Status> {
+        let Some(pipe_id) = arguments.get(PIPE) else {
+            return Ok(());
+        };
+        let pipe_id = pipe_id.clone();
+        let request = self.signed(caller, permission, GetPipeRequest { pipe_id });
+        let found = self.pipes()?.get_pipe(request).await;
+        match found {
+            Ok(found) if found.get_ref().may_write => Ok(()),
+            Ok(_) => Err(Status::permission_denied(
+                "only who opened this terminal resizes it; you may watch",
+            )),
+            Err(status) => Err(status),
+        }
+    }
+
+    fn pipes(&self) -> Result<PipesServiceClient<Channel>, Status> {
+        self.pipes.clone().ok_or_else(|| {
+            Status::failed_precondition(
+                "controls knows no pipes service, so that nothing can be attached; see --pipes",
+            )
+        })
+    }
+
+    fn signed<T>(&self, caller: &Caller, permission: Permission, message: T) -> Request<T> {
+        let mut request = authorise_for(Request::new(message), &self.key, caller, &[permission]);
+        request.set_timeout(TRY);
+        request
+    }
+
     async fn once(&self, caller: &Caller, permission: Permission, id: &str) -> Result<(), Status> {
-        let request = Request::new(AnnounceRequest {
+        let message = AnnounceRequest {
             pipe_id: id.to_owned(),
             permission: permission.into(),
-        });
-        let mut request = authorise_for(request, &self.key, caller, &[permission]);
-        request.set_timeout(TRY);
-        let Some(mut pipes) = self.pipes.clone() else {
-            return Err(Status::failed_precondition(
-                "controls knows no pipes service, so that nothing can be attached; see --pipes",
-            ));
         };
-        let announced = pipes.announce(request).await;
+        let request = self.signed(caller, permission, message);
+        let announced = self.pipes()?.announce(request).await;
         announced.map(drop).map_err(|status| {
             tracing::warn!(%status, pipe = id, "a pipe could not be announced");
             match status.code() {

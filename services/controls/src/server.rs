@@ -61,6 +61,15 @@ impl Controls {
         });
         // What is longer than its limit is not written anywhere.
         check(asked)?;
+        let caller = match caller {
+            Ok(caller) => {
+                let writes = self
+                    .announcer
+                    .check_writer(&caller, needs, &asked.arguments);
+                writes.await.map(|()| caller)
+            }
+            refused => refused,
+        };
         let known = request.extensions().get::<Caller>();
         tracing::info!(
             org = known.map_or("", |caller| &caller.org_id),

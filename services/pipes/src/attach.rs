@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use client::Caller;
 use proto::pipes::v1 as pb;
 use proto::pipes::v1::attach_request::Message;
 use tokio::sync::mpsc;
@@ -35,6 +36,7 @@ fn kept(resume: Option<&pb::AttachResume>) -> Option<(u64, u64)> {
 /// Attaches; the answers begin with the welcome.
 pub(crate) fn attach<S>(
     pipe: Arc<Pipe>,
+    caller: &Caller,
     attachment: Attachment<S>,
 ) -> Result<mpsc::Receiver<Answer>, Status>
 where
@@ -43,9 +45,10 @@ where
     let (sender, receiver) = mpsc::channel(QUEUE);
     let Attachment { hello, incoming } = attachment;
     let resume = hello.resume.as_ref();
+    let watches = hello.end() != pb::End::Probe && !pipe.access.may_write(caller);
     let welcome = |send_from| {
         let answer = pb::AttachResponse {
-            welcome: Some(pb::AttachWelcome { send_from }),
+            welcome: Some(pb::AttachWelcome { send_from, watches }),
             ..pb::AttachResponse::default()
         };
         // The queue is empty, so this cannot fail.
@@ -81,6 +84,7 @@ where
                 writer,
                 attachment,
                 says,
+                watches,
             };
             tokio::spawn(end.run(incoming, reader, sender));
         }
@@ -202,6 +206,8 @@ struct UserEnd {
     writer: String,
     attachment: u64,
     says: bool,
+    /// It must not write.
+    watches: bool,
 }
 
 impl UserEnd {
@@ -220,16 +226,20 @@ impl UserEnd {
                     progress.passed_on(offset);
                 }
                 if !data.is_empty() {
+                    if self.watches {
+                        return Some(Err(PipeError::WatchOnly.into()));
+                    }
                     pipe.touch();
                     let writer = (self.writer.as_str(), self.attachment);
                     if pipe.input.push(writer, data).await.is_err() {
-                        return;
+                        return None;
                     }
                 }
             }
+            None
         };
         let last = tokio::select! {
-            () = input => None,
+            last = input => last,
             () = self.send_output(reader, &sender) => None,
             () = self.send_progress(&sender), if self.says => None,
             () = replaced.cancelled() => Some(Err(PipeError::Replaced.into())),

@@ -22,6 +22,15 @@ impl Use {
     pub(crate) const TYPES: Use = Use(2);
     pub(crate) const BOTH: Use = Use(3);
 
+    /// What an end of this caller does that is attached.
+    pub(crate) fn attached(pipe: &Pipe, caller: &Caller) -> Use {
+        if pipe.access.may_write(caller) {
+            Use::BOTH
+        } else {
+            Use::READS
+        }
+    }
+
     fn in_words(self) -> &'static str {
         match self {
             Use::READS => "reads",

@@ -19,7 +19,7 @@ use crate::calls;
 use crate::error::PipeError;
 use crate::pipe::Pipe;
 use crate::places::{Closing, Places};
-use crate::server::{Answers, check_hello, needed};
+use crate::server::{Answers, check_hello};
 
 /// The service for replicas: answers for the pipes that this one holds.
 #[derive(Debug)]
@@ -56,9 +56,9 @@ fn end_of(call: &Call) -> pb::End {
 }
 
 /// What a call does with a pipe, for the audit log.
-fn use_of(call: &Call) -> Option<Use> {
+fn use_of(call: &Call, pipe: &Pipe, caller: &Caller) -> Option<Use> {
     match call {
-        Call::Attach(_) => Some(Use::BOTH),
+        Call::Attach(_) => Some(Use::attached(pipe, caller)),
         Call::Read(_) => Some(Use::READS),
         Call::Write(_) => Some(Use::TYPES),
         Call::GetPipe(_) | Call::ClosePipe(_) => None,
@@ -105,9 +105,13 @@ impl BridgeService for Bridge {
         let call = first.call.ok_or_else(nothing)?;
         let (end, id) = (end_of(&call), pipe_of(&call).to_owned());
         let pipe = self.held(&caller.org_id, &id, &first.replica).await?;
-        caller.require(needed(end, pipe.permission))?;
+        caller.require(pipe.access.needed(end))?;
+        if let Call::Write(_) = &call {
+            pipe.access.check_write(&caller)?;
+        }
         let key = Places::key(&caller.org_id, &id)?;
-        if let Some(use_) = use_of(&call).filter(|_| end != pb::End::Probe) {
+        let use_ = use_of(&call, &pipe, &caller);
+        if let Some(use_) = use_.filter(|_| end != pb::End::Probe) {
             attend(&self.places.recorder, &key, &pipe, &caller, use_).await?;
         }
         let answers: Self::BridgeStream = match call {
@@ -120,7 +124,7 @@ impl BridgeService for Bridge {
                         _ => None,
                     })
                 }));
-                let attached = attach(pipe, Attachment { hello, incoming })?;
+                let attached = attach(pipe, &caller, Attachment { hello, incoming })?;
                 let attached = ReceiverStream::new(attached);
                 Box::pin(attached.map(|said| said.map(|said| answer(Answer::Attach(said)))))
             }
@@ -137,7 +141,7 @@ impl BridgeService for Bridge {
                 calls::write(&pipe, call).await?;
                 one(Answer::Write(pb::WriteResponse {}))
             }
-            Call::GetPipe(_) => one(Answer::GetPipe(calls::get(&pipe))),
+            Call::GetPipe(_) => one(Answer::GetPipe(calls::get(&pipe, &caller))),
         };
         Ok(Response::new(answers))
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use client::Caller;
 use futures_util::{Stream, stream};
 use proto::pipes::v1 as pb;
 use tokio::sync::{Mutex, mpsc};
@@ -36,12 +37,13 @@ where
     })
 }
 
-/// Which ends are connected.
-pub(crate) fn get(pipe: &Pipe) -> pb::GetPipeResponse {
+/// Which ends are connected, and what the caller may.
+pub(crate) fn get(pipe: &Pipe, caller: &Caller) -> pb::GetPipeResponse {
     let (user_connections, probe_connections) = pipe.connections();
     pb::GetPipeResponse {
         user_connections,
         probe_connections,
+        may_write: pipe.access.may_write(caller),
     }
 }
 

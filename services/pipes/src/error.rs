@@ -17,8 +17,10 @@ pub(crate) enum PipeError {
     BadId,
     #[error("the organisation has {PIPES} open pipes at this replica; close some")]
     TooMany,
-    #[error("the pipe was announced for something else, or closed")]
+    #[error("the pipe was announced for something else or by somebody else, or closed")]
     Taken,
+    #[error("only who opened this terminal types in it; you may watch")]
+    WatchOnly,
     #[error("this replica does not hold the pipe")]
     Elsewhere,
     #[error("this replica is leaving, or not known to the others yet; try again")]
@@ -45,6 +47,7 @@ impl From<PipeError> for Status {
             PipeError::BadId => Status::invalid_argument(text),
             PipeError::TooMany => Status::resource_exhausted(text),
             PipeError::Taken => Status::already_exists(text),
+            PipeError::WatchOnly => Status::permission_denied(text),
             PipeError::Elsewhere => Status::failed_precondition(text),
             PipeError::Replaced => Status::aborted(text),
             PipeError::Gap => Status::out_of_range(text),

@@ -90,6 +90,7 @@ mod tests {
     use proto::tenant::v1::Permission;
 
     use super::*;
+    use crate::access::Access;
 
     #[tokio::test]
     async fn organisations_have_bounds_of_their_own() {
@@ -98,7 +99,11 @@ mod tests {
             org: org.to_owned(),
             id: i.to_string(),
         };
-        let pipe = || Pipe::new(Permission::Exec, 0, Duration::ZERO);
+        let access = || Access {
+            permission: Permission::Exec,
+            opener: String::new(),
+        };
+        let pipe = || Pipe::new(access(), 0, Duration::ZERO);
         for i in 0..PIPES {
             held.check_room("a").expect("room");
             held.insert(&key("a", i), pipe());

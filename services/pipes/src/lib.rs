@@ -16,6 +16,7 @@
 //! **Invariant:** nobody uses a pipe who is not in the audit log for it.
 //! **Invariant:** who holds a pipe is decided by check-and-set in the store of ends, and nowhere else.
 
+mod access;
 mod attach;
 mod attended;
 mod bridge;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proto::pipes::v1::{CloseReason, End};
-use proto::tenant::v1::Permission;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::access::Access;
 use crate::attended::Attended;
 use crate::input::Input;
 use crate::output::Output;
@@ -21,8 +21,7 @@ const LOST: u64 = 1 << 40;
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    /// What users need to attach.
-    pub(crate) permission: Permission,
+    pub(crate) access: Access,
     /// How many replicas held it before.
     pub(crate) moves: u32,
     pub(crate) output: Arc<Output>,
@@ -71,14 +70,14 @@ pub(crate) struct Connected {
 
 impl Pipe {
     /// A pipe that was announced so long ago.
-    pub(crate) fn new(permission: Permission, moves: u32, age: Duration) -> Self {
+    pub(crate) fn new(access: Access, moves: u32, age: Duration) -> Self {
         let now = Instant::now();
         let unused = || EndState {
             connections: 0,
             last_used: now,
         };
         Pipe {
-            permission,
+            access,
             moves,
             output: Arc::default(),
             input: Input::default(),
@@ -199,6 +198,8 @@ impl Drop for Connected {
 
 #[cfg(test)]
 mod tests {
+    use proto::tenant::v1::Permission;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -209,7 +210,11 @@ mod tests {
     };
 
     fn pipe() -> Arc<Pipe> {
-        Arc::new(Pipe::new(Permission::Exec, 0, Duration::ZERO))
+        let access = Access {
+            permission: Permission::Exec,
+            opener: String::new(),
+        };
+        Arc::new(Pipe::new(access, 0, Duration::ZERO))
     }
 
     async fn pass(seconds: u64) {

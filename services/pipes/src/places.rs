@@ -9,13 +9,13 @@ use client::Caller;
 use moka::sync::Cache;
 use proto::pipes::v1::{CloseReason, End};
 use proto::storage::v1::PipePlace;
-use proto::tenant::v1::Permission;
 use proto::users::v1::AuditEvent;
 use runtime::{Clock, Event, Recorder, Runtime};
 use stores::{Ends, Member, PipeKey, Place};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
+use crate::access::Access;
 use crate::error::PipeError;
 use crate::held::Held;
 use crate::pipe::{Ended, Pipe};
@@ -47,7 +47,7 @@ pub(crate) enum Looked {
     Here(Arc<Pipe>),
     There(Route),
     /// Nobody holds it; with what it was announced.
-    Unheld(Permission),
+    Unheld(Access),
     Closed,
     Unknown,
 }
@@ -105,7 +105,7 @@ impl Closing {
 pub(crate) struct Route {
     pub(crate) replica: String,
     pub(crate) address: String,
-    pub(crate) permission: Permission,
+    pub(crate) access: Access,
 }
 
 #[derive(Debug, Clone)]
@@ -186,14 +186,11 @@ impl Places {
     }
 
     /// Notes that a control answered with this pipe.
-    pub(crate) async fn announce(
-        &self,
-        key: &PipeKey,
-        permission: Permission,
-    ) -> Result<(), PipeError> {
+    pub(crate) async fn announce(&self, key: &PipeKey, access: Access) -> Result<(), PipeError> {
         self.held.check_room(&key.org)?;
         let place = PipePlace {
-            permission: permission.into(),
+            permission: access.permission.into(),
+            opener: access.opener.clone(),
             announced_unix_nanos: self.now(),
             ..PipePlace::default()
         };
@@ -202,7 +199,7 @@ impl Places {
         }
         match self.ends.get(key).await? {
             Some(Place { place, .. })
-                if place.closed_unix_nanos == 0 && place.permission() == permission =>
+                if place.closed_unix_nanos == 0 && Access::of(&place) == access =>
             {
                 Ok(())
             }
@@ -273,7 +270,7 @@ impl Places {
         Ok(address.map(|address| Route {
             replica: replica.clone(),
             address,
-            permission: place.permission(),
+            access: Access::of(place),
         }))
     }
 
@@ -290,7 +287,7 @@ impl Places {
             return Ok(None);
         }
         let age = self.since(place.announced_unix_nanos);
-        let pipe = Pipe::new(place.permission(), place.moves, age);
+        let pipe = Pipe::new(Access::of(&place), place.moves, age);
         let pipe = self.held.insert(key, pipe);
         self.routes.invalidate(key);
         // Whoever evicted this replica meanwhile may have given the pipe to another one.
@@ -327,7 +324,7 @@ impl Places {
             return Ok(Looked::Closed);
         }
         let route = self.route(&place, not).await?;
-        Ok(route.map_or(Looked::Unheld(place.permission()), Looked::There))
+        Ok(route.map_or(Looked::Unheld(Access::of(&place)), Looked::There))
     }
 
     fn untold(&self) -> MutexGuard<'_, HashMap<PipeKey, Closing>> {

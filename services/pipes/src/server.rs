@@ -16,6 +16,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::access::Access;
 use crate::attach::{Attachment, MESSAGE_BYTES, attach};
 use crate::attended::{Use, attend};
 use crate::bridge::{Asked, Bridges, only};
@@ -72,14 +73,6 @@ pub(crate) fn check_hello(first: Option<pb::AttachRequest>) -> Result<pb::Attach
     Ok(hello)
 }
 
-/// What an end needs, of a pipe that was announced with this permission.
-pub(crate) fn needed(end: pb::End, announced: Permission) -> Permission {
-    match end {
-        pb::End::Probe => Permission::Report,
-        pb::End::User | pb::End::Unspecified => announced,
-    }
-}
-
 /// Where a call goes.
 enum Way {
     Here(Arc<Pipe>),
@@ -114,7 +107,7 @@ impl Pipes {
         for _ in 0..HOPS {
             let route = match found {
                 Found::Here(pipe) => {
-                    caller.require(needed(end, pipe.permission))?;
+                    caller.require(pipe.access.needed(end))?;
                     return Ok(Way::Here(pipe));
                 }
                 Found::There(route) => route,
@@ -137,7 +130,7 @@ impl Pipes {
     where
         C: Stream<Item = Call> + Send + 'static,
     {
-        let permission = needed(end, route.permission);
+        let permission = route.access.needed(end);
         caller.require(permission)?;
         self.bridges
             .ask(key, route, (caller, permission), calls())
@@ -165,12 +158,12 @@ impl Pipes {
         for _ in 0..HOPS {
             let route = match self.places.look(key, not.as_deref()).await? {
                 Looked::Here(pipe) => {
-                    caller.require(needed(end, pipe.permission))?;
+                    caller.require(pipe.access.needed(end))?;
                     return Ok(Reached::Here(pipe));
                 }
-                Looked::Unheld(permission) => {
-                    caller.require(needed(end, permission))?;
-                    return Ok(Reached::Unheld);
+                Looked::Unheld(access) => {
+                    caller.require(access.needed(end))?;
+                    return Ok(Reached::Unheld(access));
                 }
                 Looked::Unknown => return Ok(Reached::Unknown),
                 Looked::Closed => return Ok(Reached::Closed),
@@ -190,7 +183,7 @@ impl Pipes {
 enum Reached {
     Here(Arc<Pipe>),
     Answer(Answer),
-    Unheld,
+    Unheld(Access),
     Closed,
     Unknown,
 }
@@ -225,7 +218,11 @@ impl PipesService for Pipes {
         }
         let caller = Caller::of(&request, permission)?;
         let key = Places::key(&caller.org_id, &request.get_ref().pipe_id)?;
-        self.places.announce(&key, permission).await?;
+        let access = Access {
+            permission,
+            opener: caller.subject,
+        };
+        self.places.announce(&key, access).await?;
         Ok(Response::new(pb::AnnounceResponse {}))
     }
 
@@ -259,10 +256,11 @@ impl PipesService for Pipes {
         let answers: Self::AttachStream = match self.way(&key, &caller, end, calls).await? {
             Way::Here(pipe) => {
                 if end != pb::End::Probe {
-                    self.attend(&key, &pipe, &caller, Use::BOTH).await?;
+                    let use_ = Use::attached(&pipe, &caller);
+                    self.attend(&key, &pipe, &caller, use_).await?;
                 }
                 let incoming = Box::pin(calls::rest_of(rest));
-                let attached = attach(pipe, Attachment { hello, incoming })?;
+                let attached = attach(pipe, &caller, Attachment { hello, incoming })?;
                 Box::pin(ReceiverStream::new(attached))
             }
             Way::There(answers) => of_kind(*answers, |answer| match answer {
@@ -312,6 +310,7 @@ impl PipesService for Pipes {
         let calls = || stream::iter([Call::Write(write.clone())]);
         match self.way(&key, &caller, pb::End::User, calls).await? {
             Way::Here(pipe) => {
+                pipe.access.check_write(&caller)?;
                 self.attend(&key, &pipe, &caller, Use::TYPES).await?;
                 calls::write(&pipe, write).await?;
             }
@@ -329,10 +328,13 @@ impl PipesService for Pipes {
         let key = Places::key(&caller.org_id, &get.pipe_id)?;
         let reached = self.reach(&key, (&caller, pb::End::User), Call::GetPipe(get));
         Ok(Response::new(match reached.await? {
-            Reached::Here(pipe) => calls::get(&pipe),
+            Reached::Here(pipe) => calls::get(&pipe, &caller),
             Reached::Answer(Answer::GetPipe(answer)) => answer,
             Reached::Answer(_) => return Err(unexpected()),
-            Reached::Unheld => pb::GetPipeResponse::default(),
+            Reached::Unheld(access) => pb::GetPipeResponse {
+                may_write: access.may_write(&caller),
+                ..pb::GetPipeResponse::default()
+            },
             Reached::Closed => return Err(PipeError::Closed.into()),
             Reached::Unknown => return Err(PipeError::Unknown.into()),
         }))
@@ -354,7 +356,7 @@ impl PipesService for Pipes {
                 let closing = Closing::asked(end, &caller);
                 self.places.close_held(key, pipe, closing).await;
             }
-            Reached::Unheld => {
+            Reached::Unheld(_) => {
                 let closing = Closing::asked(end, &caller);
                 self.places.close_unheld(&key, closing).await?;
             }

@@ -73,11 +73,15 @@ impl Replica {
     }
 
     fn request<T>(&self, message: T, permission: Permission) -> Request<T> {
+        self.request_of("opener", message, permission)
+    }
+
+    fn request_of<T>(&self, subject: &str, message: T, permission: Permission) -> Request<T> {
         authorise(
             Request::new(message),
             &self.key,
             "org",
-            "test",
+            subject,
             &[permission],
         )
     }
@@ -96,6 +100,10 @@ impl Replica {
     }
 
     async fn attach(&self, hello: pb::AttachHello) -> Result<End, Status> {
+        self.attach_as("opener", hello).await
+    }
+
+    async fn attach_as(&self, subject: &str, hello: pb::AttachHello) -> Result<End, Status> {
         let permission = match hello.end() {
             pb::End::Probe => Permission::Report,
             _ => Permission::Exec,
@@ -104,13 +112,15 @@ impl Replica {
         up.send(said(Some(Message::Hello(hello)), 0))
             .await
             .expect("room");
-        let request = self.request(ReceiverStream::new(receiver), permission);
+        let request = self.request_of(subject, ReceiverStream::new(receiver), permission);
         let mut down = self.client.clone().attach(request).await?.into_inner();
         let welcome = down.message().await?.and_then(|first| first.welcome);
+        let welcome = welcome.expect("a welcome");
+        assert_eq!(welcome.watches, subject != "opener");
         Ok(End {
             up,
             down,
-            send_from: welcome.expect("a welcome").send_from,
+            send_from: welcome.send_from,
         })
     }
 }
@@ -283,4 +293,54 @@ async fn nothing_is_lost_when_the_holder_leaves() {
         heard.extend_from_slice(&user.next().await.data);
     }
     assert_eq!(heard, b" two three");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_watches_from_any_replica() {
+    let [a, b, c] = replicas().await;
+    c.announce("pipe-1").await;
+    let mut probe = a
+        .attach(hello(pb::End::Probe, "p", None))
+        .await
+        .expect("attached");
+    let user = a
+        .attach(hello(pb::End::User, "u", None))
+        .await
+        .expect("attached");
+    for (replica, link) in [(&a, "x"), (&b, "y")] {
+        let mut other = replica
+            .attach_as("other", hello(pb::End::User, link, None))
+            .await
+            .expect("attached");
+        probe.send("output").await;
+        assert_eq!(other.next().await.data, "output");
+        other.send("keys").await;
+        let ended = loop {
+            match timeout(SOON, other.down.message()).await.expect("in time") {
+                Ok(Some(_)) => {}
+                ended => break ended,
+            }
+        };
+        assert_eq!(ended.expect_err("refused").code(), Code::PermissionDenied);
+
+        let get = || pb::GetPipeRequest {
+            pipe_id: "pipe-1".to_owned(),
+        };
+        for (subject, may) in [("other", false), ("opener", true)] {
+            let request = replica.request_of(subject, get(), Permission::Exec);
+            let found = replica.client.clone().get_pipe(request).await;
+            assert_eq!(found.expect("found").into_inner().may_write, may);
+        }
+        let write = pb::WriteRequest {
+            pipe_id: "pipe-1".to_owned(),
+            data: "keys".into(),
+            writer_id: "w".to_owned(),
+            sequence: 1,
+        };
+        let request = replica.request_of("other", write, Permission::Exec);
+        let refused = replica.client.clone().write(request).await;
+        assert_eq!(refused.expect_err("refused").code(), Code::PermissionDenied);
+    }
+    user.send("mine").await;
+    assert_eq!(probe.next().await.data, "mine");
 }

@@ -1,4 +1,5 @@
 use client::Key;
+use proto::tenant::v1::Permission;
 use url::Url;
 
 use super::*;
@@ -21,6 +22,13 @@ async fn replicas<const N: usize>() -> [Places; N] {
         all.push(places);
     }
     all.try_into().expect("as many as asked for")
+}
+
+fn access(permission: Permission) -> Access {
+    Access {
+        permission,
+        opener: "opener".to_owned(),
+    }
 }
 
 fn key() -> PipeKey {
@@ -53,16 +61,25 @@ async fn first_to_be_reached_holds_an_announced_pipe() {
     let announced = async {
         // The probe has looked a few times by then.
         tokio::time::sleep(Duration::from_secs(2)).await;
-        other.announce(&key, Permission::Exec).await
+        other.announce(&key, access(Permission::Exec)).await
     };
     let (early, announced) = tokio::join!(early, announced);
     announced.expect("announced");
-    assert_eq!(here(early).permission, Permission::Exec);
+    assert_eq!(here(early).access, access(Permission::Exec));
     let route = there(other.find(&key, None).await);
     assert_eq!(route.address, "http://replica-0");
-    assert_eq!(route.permission, Permission::Exec);
-    other.announce(&key, Permission::Exec).await.expect("again");
-    let taken = other.announce(&key, Permission::Logs).await;
+    assert_eq!(route.access, access(Permission::Exec));
+    other
+        .announce(&key, access(Permission::Exec))
+        .await
+        .expect("again");
+    let taken = other.announce(&key, access(Permission::Logs)).await;
+    assert!(matches!(taken, Err(PipeError::Taken)));
+    let somebody = Access {
+        opener: "somebody else".to_owned(),
+        ..access(Permission::Exec)
+    };
+    let taken = other.announce(&key, somebody).await;
     assert!(matches!(taken, Err(PipeError::Taken)));
 }
 
@@ -78,7 +95,7 @@ async fn probe_of_a_pipe_that_nobody_announces_is_told() {
 #[tokio::test]
 async fn pipe_of_a_dead_holder_moves() {
     let [one, other] = replicas().await;
-    one.announce(&key(), Permission::Exec)
+    one.announce(&key(), access(Permission::Exec))
         .await
         .expect("announced");
     assert_eq!(here(one.find(&key(), None).await).moves, 0);
@@ -99,7 +116,7 @@ async fn pipe_of_a_dead_holder_moves() {
 #[tokio::test]
 async fn replica_that_nobody_knows_takes_no_pipe() {
     let [one] = replicas().await;
-    one.announce(&key(), Permission::Exec)
+    one.announce(&key(), access(Permission::Exec))
         .await
         .expect("announced");
     one.member.send_replace(None);
@@ -110,7 +127,7 @@ async fn replica_that_nobody_knows_takes_no_pipe() {
 #[tokio::test]
 async fn closed_pipe_stays_closed() {
     let [one, other] = replicas().await;
-    one.announce(&key(), Permission::Exec)
+    one.announce(&key(), access(Permission::Exec))
         .await
         .expect("announced");
     let pipe = here(one.find(&key(), None).await);
@@ -119,20 +136,20 @@ async fn closed_pipe_stays_closed() {
     for places in [&one, &other] {
         let found = places.find(&key(), None).await;
         assert!(matches!(found, Err(PipeError::Closed)));
-        let again = places.announce(&key(), Permission::Exec).await;
+        let again = places.announce(&key(), access(Permission::Exec)).await;
         assert!(matches!(again, Err(PipeError::Taken)));
     }
     // The process ended before the control was answered.
     let early = Places::key("org", "pipe-2").expect("a key");
     other.close_early(&early).await.expect("noted");
-    let late = one.announce(&early, Permission::Exec).await;
+    let late = one.announce(&early, access(Permission::Exec)).await;
     assert!(matches!(late, Err(PipeError::Taken)));
 }
 
 #[tokio::test]
 async fn ended_process_is_read_to_its_end() {
     let [one] = replicas().await;
-    one.announce(&key(), Permission::Logs)
+    one.announce(&key(), access(Permission::Logs))
         .await
         .expect("announced");
     let pipe = here(one.find(&key(), None).await);

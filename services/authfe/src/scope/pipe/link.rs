@@ -42,6 +42,9 @@ pub(super) struct Link {
     end: pb::End,
     id: String,
     attached: bool,
+    /// User's end: somebody else opened the pipe, and what the socket says is dropped. Closing it instead would have
+    /// terminals that answer what they show, as all do, connect again for ever.
+    watches: bool,
     sent: Sent,
     /// User's end: the offset of the output up to which the socket has it.
     read: u64,
@@ -87,6 +90,7 @@ impl Link {
             end,
             id: format!("{:032x}", rand::random::<u128>()),
             attached: false,
+            watches: false,
             sent: Sent::new(history),
             read: 0,
             passed_on: HashMap::new(),
@@ -131,10 +135,12 @@ impl Link {
             let first = down.message().await?.unwrap_or_default();
             let welcome = first.welcome;
             let welcome = welcome.ok_or_else(|| Status::unavailable("no welcome came"))?;
-            Ok::<_, Status>((down, welcome.send_from))
+            Ok::<_, Status>((down, welcome))
         };
         let late = |_| Status::unavailable("no replica of pipes answered in time");
-        let (down, send_from) = timeout(ATTACH, welcomed).await.map_err(late)??;
+        let (down, welcome) = timeout(ATTACH, welcomed).await.map_err(late)??;
+        let pb::AttachWelcome { send_from, watches } = welcome;
+        self.watches = watches;
         if !self.attached {
             self.sent.begin(send_from);
         } else if !self.sent.resume(send_from) {
@@ -246,6 +252,7 @@ impl Link {
                 response = way.down.message() => Event::Response(Box::new(response)),
             };
             match event {
+                Event::Message(Some(_)) if self.watches => {}
                 Event::Message(Some(message)) => self.sent.push(&message.into_data()),
                 Event::Message(None) => return Left::Socket,
                 Event::MaySend(true) => self.send(way),
