@@ -13,6 +13,7 @@ pub mod fake_probe;
 mod fault_proxy;
 pub mod http;
 pub mod load;
+pub mod pipes;
 mod port;
 mod process;
 pub mod recorded;

@@ -9,13 +9,13 @@ use proto::controls::v1::controls_service_client::ControlsServiceClient;
 use proto::pipes::v1 as pb;
 use proto::pipes::v1::pipes_service_client::PipesServiceClient;
 use serde_json::json;
+use tests::pipes::{announce, answer_with_pipes};
 use tests::{fake_probe, http};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tonic::Code;
 
 use crate::everywhere;
-use crate::pipes::{announce, answer_with_pipes};
 
 const SOON: Duration = Duration::from_secs(5);
 

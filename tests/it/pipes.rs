@@ -1,6 +1,6 @@
 //! Pipes over three replicas that find each other in Consul: replicas, ways and Consul die, and nobody loses a byte.
 
-mod fleet;
+mod drain;
 
 use std::time::Duration;
 
@@ -12,12 +12,10 @@ use rand::{Rng, RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 use tests::collection::until;
 use tests::fake_probe::{self, Socket};
+use tests::pipes::{Fleet, Wiring, announce, answer_with_pipes};
 use tests::{Fault, http};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
-
-use fleet::Fleet;
-pub(crate) use fleet::{announce, answer_with_pipes};
 
 /// How long a terminal may be away.
 const BACK: Duration = Duration::from_secs(5);
@@ -90,7 +88,7 @@ const QUICK: [&str; 2] = ["--pipe-remember", "2s"];
 #[tokio::test]
 async fn a_thousand_terminals_are_open_at_once() -> anyhow::Result<()> {
     const TERMINALS: usize = 1000;
-    let fleet = Fleet::start(&QUICK).await?;
+    let fleet = Fleet::start(Wiring::Any, &QUICK).await?;
     let started = Instant::now();
     let mut terminals = Vec::new();
     let ids: Vec<String> = (0..TERMINALS).map(|i| format!("pipe-{i}")).collect();
@@ -174,7 +172,7 @@ fn amount() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_are_the_same_under_random_cuts() -> anyhow::Result<()> {
-    let (fleet, bytes) = (Fleet::start(&[]).await?, amount());
+    let (fleet, bytes) = (Fleet::start(Wiring::Any, &[]).await?, amount());
     fleet.announce("pipe-1").await?;
     let (up, from_user) = fleet.user("pipe-1").await?.split();
     let (down, from_probe) = fleet.probe("pipe-1").await?.split();
@@ -226,7 +224,7 @@ fn kills() -> usize {
 
 #[tokio::test]
 async fn terminal_outlives_replicas() -> anyhow::Result<()> {
-    let mut fleet = Fleet::start(&QUICK).await?;
+    let mut fleet = Fleet::start(Wiring::Any, &QUICK).await?;
     let mut terminal = Terminal::open(&fleet, "pipe-1").await?;
     terminal.say("first\n").await?;
     let mut slowest = [Duration::ZERO; 2];
@@ -263,7 +261,7 @@ async fn terminal_outlives_replicas() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn terminal_outlives_consul() -> anyhow::Result<()> {
-    let mut fleet = Fleet::start(&QUICK).await?;
+    let mut fleet = Fleet::start(Wiring::Any, &QUICK).await?;
     let mut terminal = Terminal::open(&fleet, "pipe-1").await?;
     let mut slowest = Duration::ZERO;
     for kill in 0..kills() {
@@ -297,7 +295,11 @@ async fn terminal_outlives_consul() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn pipe_that_lost_an_end_is_closed_and_forgotten() -> anyhow::Result<()> {
-    let mut fleet = Fleet::start(&["--pipe-remember", "2s", "--pipe-grace", "2s"]).await?;
+    let mut fleet = Fleet::start(
+        Wiring::Any,
+        &["--pipe-remember", "2s", "--pipe-grace", "2s"],
+    )
+    .await?;
     let mut terminal = Terminal::open(&fleet, "pipe-1").await?;
     terminal.say("here\n").await?;
     // Announced, and never attached: nobody holds it.
