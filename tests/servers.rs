@@ -180,7 +180,10 @@ impl Server {
         let (key, secret) = (value("AWS_ACCESS_KEY_ID")?, value("AWS_SECRET_ACCESS_KEY")?);
         let file = self.dir.path().join("credentials");
         let text = format!("[default]\naws_access_key_id={key}\naws_secret_access_key={secret}\n");
-        std::fs::write(&file, text)?;
+        // Whoever was told of it before may be reading it.
+        let new = tempfile::NamedTempFile::new_in(self.dir.path())?;
+        std::fs::write(new.path(), text)?;
+        new.persist(&file)?;
         Ok(file)
     }
 

@@ -2,9 +2,6 @@
 
 mod outages;
 
-use std::path::PathBuf;
-
-use anyhow::Context;
 use client::Key;
 use runtime::Runtime;
 use stores::{Ends, Index, Objects, Queues, Shortcuts, conformance};
@@ -16,22 +13,8 @@ fn runtime() -> Runtime {
     Runtime::new(runtime::Config::default(), Key::generate())
 }
 
-/// Writes the credential of a server into a file, as AWS's tools do: a process's own environment cannot be changed.
-fn credentials(server: &Server) -> anyhow::Result<PathBuf> {
-    let value = |name: &str| {
-        let found = server.env().iter().find(|(n, _)| *n == name);
-        found.map(|(_, value)| *value).context("a credential")
-    };
-    let file = server.folder().join("credentials");
-    let (key, secret) = (value("AWS_ACCESS_KEY_ID")?, value("AWS_SECRET_ACCESS_KEY")?);
-    let profile =
-        format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n");
-    std::fs::write(&file, profile)?;
-    Ok(file)
-}
-
 fn aws_url(server: &Server, store: &str, address: &str) -> anyhow::Result<Url> {
-    let credentials = credentials(server)?;
+    let credentials = server.credentials_file()?;
     let credentials = credentials.display();
     let text = format!("{store}?endpoint=http://{address}&credentials={credentials}");
     Ok(Url::parse(&text)?)

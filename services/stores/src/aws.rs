@@ -10,6 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::config::HttpClient;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -63,21 +64,40 @@ pub(crate) async fn config(address: &Address<'_>) -> Result<SdkConfig, OpenError
     Ok(config)
 }
 
-/// The default profile of a file as AWS's tools write it. It is read once, by the first call.
-fn credentials(
-    file: &Path,
-    http: impl HttpClient + 'static,
-) -> Result<ProfileFileCredentialsProvider, OpenError> {
+/// The default profile of a file as AWS's tools write it.
+fn credentials(file: &Path, http: impl HttpClient + 'static) -> Result<FromFile, OpenError> {
     std::fs::metadata(file)
         .map_err(|error| OpenError::Io(format!("credentials {}", file.display()), error))?;
     let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, file);
-    // The file may send us to a service for the credential.
-    let provider = ProviderConfig::without_region().with_http_client(http);
-    Ok(ProfileFileCredentialsProvider::builder()
-        .configure(&provider)
-        .profile_files(files.build())
-        .profile_name("default")
-        .build())
+    Ok(FromFile {
+        files: files.build(),
+        // The file may send us to a service for the credential.
+        provider: ProviderConfig::without_region().with_http_client(http),
+    })
+}
+
+/// Reads the file whenever a credential is needed and the last one is not good any more: AWS's own provider reads it once,
+/// and a process that came upon a file half written would stay without a credential.
+#[derive(Debug)]
+struct FromFile {
+    files: EnvConfigFiles,
+    provider: ProviderConfig,
+}
+
+impl ProvideCredentials for FromFile {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let once = ProfileFileCredentialsProvider::builder()
+                .configure(&self.provider)
+                .profile_files(self.files.clone())
+                .profile_name("default")
+                .build();
+            once.provide_credentials().await
+        })
+    }
 }
 
 /// For calls that change something.
@@ -211,4 +231,30 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
         last = cause;
     }
     causes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn file_that_was_no_good_is_read_again() -> Result<(), Box<dyn Error>> {
+        let file = tempfile::NamedTempFile::new()?;
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let credentials = credentials(file.path(), http)?;
+        let empty = credentials.provide_credentials().await;
+        assert!(
+            matches!(empty, Err(CredentialsError::CredentialsNotLoaded(_))),
+            "{empty:?}"
+        );
+        for key in ["one", "two"] {
+            let profile = format!("[default]\naws_access_key_id={key}\naws_secret_access_key=s\n");
+            std::fs::write(file.path(), profile)?;
+            assert_eq!(
+                credentials.provide_credentials().await?.access_key_id(),
+                key
+            );
+        }
+        Ok(())
+    }
 }
