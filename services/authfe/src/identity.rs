@@ -6,7 +6,7 @@ mod site;
 mod verdicts;
 
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
@@ -41,6 +41,9 @@ const IDENTITY_HEADERS: [&str; 6] = [
     "x-featureflags",
     "x-webhooks-integration-type",
 ];
+
+/// How often it is looked for what is open with credentials that have expired.
+const EXPIRED: Duration = Duration::from_secs(5);
 
 /// Establishes callers.
 #[derive(Debug, Clone)]
@@ -101,6 +104,13 @@ impl Identity {
         let users = UsersServiceClient::new(users);
         let verdicts = Verdicts::new(users.clone(), config.users_outage, rt);
         revocations::follow(users, verdicts.clone(), rt);
+        let expiring = verdicts.clone();
+        rt.spawn("expired credentials", async move {
+            loop {
+                tokio::time::sleep(EXPIRED).await;
+                expiring.end_expired();
+            }
+        });
         Identity {
             verdicts,
             origins: config.cors_origins.clone().into(),

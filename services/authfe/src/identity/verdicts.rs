@@ -146,8 +146,21 @@ impl Verdicts {
                 _ => false,
             };
             if concerned {
-                remembered.verdict = None;
-                std::mem::take(&mut remembered.ended).cancel();
+                remembered.end();
+            }
+        }
+    }
+
+    /// Ends what was opened with credentials whose time is over by now.
+    pub(crate) fn end_expired(&self) {
+        for (_, slot) in &self.0.slots {
+            let mut remembered = slot.remembered();
+            let left = match &remembered.verdict {
+                Some((Verdict::Known(known, _), _)) => self.0.ends_in(known),
+                _ => None,
+            };
+            if left.is_some_and(|left| left.is_zero()) {
+                remembered.end();
             }
         }
     }
@@ -218,6 +231,10 @@ impl Inner {
             // Under the lock that a revocation takes, so that it comes either before this check or after the change. What
             // was said before one came may be what it takes back.
             if self.epoch.load(Ordering::Acquire) == epoch {
+                if let Verdict::Refused(_) = verdict {
+                    // It was good when they opened what they have open.
+                    remembered.end();
+                }
                 remembered.verdict = Some((verdict.clone(), Instant::now()));
                 return match verdict {
                     Verdict::Known(known, _) => {
@@ -283,6 +300,14 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *since = away.then(Instant::now);
+    }
+}
+
+impl Remembered {
+    /// Forgets the credential, and ends what was opened with it.
+    fn end(&mut self) {
+        self.verdict = None;
+        std::mem::take(&mut self.ended).cancel();
     }
 }
 

@@ -171,6 +171,34 @@ async fn revocation_ends_what_it_concerns_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_opened_ends_with_its_credential() {
+    for (left, ends) in [(None, false), (Some(3600), false), (Some(0), true)] {
+        let fake = Fake::new();
+        let mut known = known();
+        known.assertion.as_mut().expect("one").expires_at =
+            left.map(|s| (SystemTime::now() + Duration::from_secs(s)).into());
+        fake.say(Ok(known));
+        let verdicts = fake.verdicts();
+        let opened = verdicts.of("", token("a")).await.expect("known");
+        verdicts.end_expired();
+        assert_eq!(opened.ended.is_cancelled(), ends, "{left:?} s left");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_opened_ends_when_users_says_no_later() {
+    let fake = Fake::new();
+    let verdicts = fake.verdicts();
+    let opened = verdicts.of("", token("a")).await.expect("known");
+    fake.say(Err(Status::unauthenticated("no")));
+    assert_eq!(code(&verdicts).await, Code::Ok, "it is remembered");
+    assert!(!opened.ended.is_cancelled());
+    tokio::time::advance(2 * FRESH).await;
+    assert_eq!(code(&verdicts).await, Code::Unauthenticated);
+    assert!(opened.ended.is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
 async fn answer_that_a_revocation_overtook_is_not_believed() {
     let fake = Fake::new();
     let verdicts = fake.verdicts();
