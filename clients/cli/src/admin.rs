@@ -6,6 +6,7 @@ mod member;
 mod org;
 mod show;
 mod token;
+mod user;
 
 use std::path::PathBuf;
 
@@ -74,6 +75,9 @@ enum Command {
     Token(token::Token),
     /// Make a link with which an admin logs in once: the first one, or one who has no other way in any more
     Bootstrap(bootstrap::Bootstrap),
+    /// Accounts: what is kept of a person
+    #[command(subcommand)]
+    User(user::User),
     /// The audit log: who did what, and from where
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -121,6 +125,7 @@ pub async fn run(args: Admin) -> anyhow::Result<()> {
         Command::Member(command) => member::run(command, &operator).await,
         Command::Token(command) => token::run(command, &operator).await,
         Command::Bootstrap(command) => bootstrap::run(command, &operator).await,
+        Command::User(command) => user::run(command, &operator).await,
         Command::Audit(command) => audit::run(command, &operator).await,
     };
     let shown = shown.map_err(|error| explain(error, &args.users))?;

@@ -100,6 +100,8 @@ const RPCS: [(&str, &[(&str, Rule)]); 10] = [
             ("AddOrganisation", Rule::Internal),
             ("CheckAudit", Rule::Internal),
             ("CreateBootstrapLink", Rule::Internal),
+            ("EraseUser", Rule::Internal),
+            ("ExportUser", Rule::Internal),
             ("FindOrganisations", Rule::Internal),
             ("RefuseOrganisation", Rule::Internal),
             ("RemoveOrganisation", Rule::Internal),

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod credentials;
 mod devices;
+mod erasure;
 mod identities;
 mod logins;
 mod passkeys;
@@ -31,6 +32,7 @@ pub async fn conformance(store: &Store) {
     devices::devices(store).await;
     audit::changes(store).await;
     audit::tampering(store).await;
+    erasure::erasure(store).await;
 }
 
 /// Many at once, by several handles of the same database: one wins each race, nobody fails otherwise.

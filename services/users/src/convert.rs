@@ -9,7 +9,7 @@ use crate::permissions::Permissions;
 use crate::store::entity::{
     audit, invitations, members, organisations, passkeys, sessions, tokens, users,
 };
-use crate::store::{Ages, Revocation};
+use crate::store::{Account, Ages, Revocation};
 
 /// Milliseconds since the Unix epoch as a date.
 pub(crate) fn timestamp(millis: i64) -> Timestamp {
@@ -110,6 +110,37 @@ impl From<passkeys::Model> for pb::Passkey {
             created_at: Some(timestamp(passkey.created_at)),
             last_used_at: passkey.last_used_at.map(timestamp),
         }
+    }
+}
+
+/// An account as its person may have it.
+pub(crate) fn account(account: Account, ages: Ages) -> pb::ExportedUser {
+    let memberships = account.memberships.into_iter().map(|member| {
+        let role = member.role();
+        pb::ExportedMembership {
+            org_id: member.org_id,
+            role: role.to_wire().into(),
+            permissions: role.permissions().to_wire(),
+            created_at: Some(timestamp(member.created_at)),
+        }
+    });
+    let sessions = account.sessions.into_iter();
+    let identities = account.identities.into_iter();
+    pb::ExportedUser {
+        created_at: Some(timestamp(account.user.created_at)),
+        user: Some(account.user.into()),
+        memberships: memberships.collect(),
+        invitations: account.invitations.into_iter().map(Into::into).collect(),
+        tokens: account.tokens.into_iter().map(Into::into).collect(),
+        sessions: sessions.map(|one| session(one, ages, "")).collect(),
+        passkeys: account.passkeys.into_iter().map(Into::into).collect(),
+        identities: identities
+            .map(|identity| pb::ExportedIdentity {
+                issuer: identity.issuer,
+                subject: identity.subject,
+                created_at: Some(timestamp(identity.created_at)),
+            })
+            .collect(),
     }
 }
 

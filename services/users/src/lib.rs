@@ -94,10 +94,10 @@ pub struct Started {
 #[must_use]
 pub fn start(config: Config, store: Store, rt: &Runtime) -> Started {
     let operator = Operator::new(store.clone(), config.login.clone());
-    let recorded = Recorded::new(store.clone(), rt);
+    let recorded = Recorded::new(store.clone());
     let logins = Logins::new(config.login.clone(), store.clone(), rt);
     Started {
-        users: UsersServiceServer::new(Users::new(config, store, rt)),
+        users: UsersServiceServer::new(Users::new(config, store, logins.outbox(), rt)),
         logins: LoginServiceServer::new(logins),
         operator: OperatorServiceServer::new(operator),
         audit: AuditServiceServer::new(recorded),

@@ -30,7 +30,7 @@ use failures::Failures;
 pub use mail::{Mail, MailError};
 use oidc::{Binding, Provider, Returned};
 pub use oidc::{OidcConfig, OidcError};
-use outbox::{Outbox, Wanted};
+pub(crate) use outbox::{Invitation, Outbox, Wanted};
 pub(crate) use passkeys::lifetime;
 
 /// Secrets that are longer are not even looked at.
@@ -94,6 +94,11 @@ impl Logins {
             tries: Throttle::new(TRIES.0, TRIES.1),
             mails: Throttle::new(MAILS.0, MAILS.1),
         }
+    }
+
+    /// Where mails go, if this deployment sends any.
+    pub(crate) fn outbox(&self) -> Option<Outbox> {
+        self.outbox.clone()
     }
 
     fn provider(&self, id: &str) -> Result<&Provider, Error> {
@@ -164,7 +169,7 @@ impl LoginService for Logins {
         // Whether there is such an account is found out later, and told to the owner of the address alone.
         let room = self.mails.allows(&email);
         let address = browser.address;
-        if !room || !outbox.put(Wanted { email, address }) {
+        if !room || !outbox.put(Wanted::Link { email, address }) {
             return Err(TOO_OFTEN.into());
         }
         Ok(Response::new(pb::SendLoginLinkResponse {}))

@@ -1,8 +1,12 @@
 //! What operators do.
 
+use std::pin::Pin;
+
 use client::Caller;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use proto::tenant::v1::Permission;
 use proto::users::v1 as pb;
+use proto::users::v1::export_user_response::Part;
 use proto::users::v1::operator_service_server::OperatorService;
 use tonic::{Request, Response, Status};
 
@@ -163,6 +167,45 @@ impl OperatorService for Operator {
         Ok(Response::new(pb::CheckAuditResponse {
             sound: checked.sound,
             broken: checked.broken.map(i64::unsigned_abs),
+        }))
+    }
+
+    type ExportUserStream =
+        Pin<Box<dyn Stream<Item = Result<pb::ExportUserResponse, Status>> + Send>>;
+
+    async fn export_user(
+        &self,
+        request: Request<pb::ExportUserRequest>,
+    ) -> Result<Response<Self::ExportUserStream>, Status> {
+        Caller::of(&request, Permission::Operate)?;
+        let email = names::email(&request.into_inner().email)?;
+        let account = self.store.account(&email).await?;
+        let user = account.user.clone();
+        let first = Part::User(convert::account(account, self.login.ages()));
+        // Pages, so that a long log is not in memory at once.
+        let state = (self.store.clone(), user, Some(0));
+        let events = stream::try_unfold(state, async |(store, user, after)| {
+            let Some(after) = after else { return Ok(None) };
+            let page = store.audit_of(&user, after, MOST).await?;
+            let next = page.last().map(|event| event.position);
+            let page = page.into_iter().map(|event| Part::Event(event.into()));
+            Ok::<_, Status>(Some((stream::iter(page.map(Ok)), (store, user, next))))
+        });
+        let parts = stream::iter([Ok(first)]).chain(events.try_flatten());
+        let answers = parts.map_ok(|part| pb::ExportUserResponse { part: Some(part) });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn erase_user(
+        &self,
+        request: Request<pb::EraseUserRequest>,
+    ) -> Result<Response<pb::EraseUserResponse>, Status> {
+        let caller = Caller::of(&request, Permission::Operate)?;
+        let email = names::email(&request.into_inner().email)?;
+        let (user_id, redacted_events) = self.store.of(&caller).erase_user(&email).await?;
+        Ok(Response::new(pb::EraseUserResponse {
+            user_id,
+            redacted_events,
         }))
     }
 }

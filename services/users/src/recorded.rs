@@ -7,9 +7,9 @@ use client::Caller;
 use proto::tenant::v1::Permission;
 use proto::users::v1 as pb;
 use proto::users::v1::audit_service_server::AuditService;
-use runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 use crate::store::{Event, Store, millis};
 use crate::{Error, names};
@@ -38,9 +38,11 @@ struct Call {
 }
 
 impl Recorded {
-    pub(crate) fn new(store: Store, rt: &Runtime) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         let (calls, waiting) = mpsc::channel(WAITING);
-        rt.spawn_draining("events for the audit log", write(store, waiting));
+        // As long as there may be calls, which are waited for when the process ends; this is not.
+        let span = tracing::info_span!("task", name = "events for the audit log");
+        tokio::spawn(write(store, waiting).instrument(span));
         Recorded { calls }
     }
 }

@@ -14,6 +14,7 @@ use runtime::{Clock, Runtime};
 use tonic::{Request, Response, Status};
 
 use crate::authenticate::{Authenticator, ensure_local};
+use crate::login::Outbox;
 use crate::passkeys::Passkeys;
 use crate::permissions::Permissions;
 use crate::revocations::{self, Watch};
@@ -30,6 +31,8 @@ const CODES: (u32, Duration) = (10, Duration::from_secs(10));
 pub struct Users {
     authenticator: Authenticator,
     store: Store,
+    /// None where no mail is sent.
+    outbox: Option<Outbox>,
     ages: Ages,
     clock: Clock,
     passkeys: Option<Passkeys>,
@@ -38,11 +41,12 @@ pub struct Users {
 }
 
 impl Users {
-    pub(crate) fn new(config: Config, store: Store, rt: &Runtime) -> Self {
+    pub(crate) fn new(config: Config, store: Store, outbox: Option<Outbox>, rt: &Runtime) -> Self {
         if config.trust_loopback || config.probe_token.is_some() {
             rt.spawn("organisation of this machine", ensure_local(store.clone()));
         }
         Users {
+            outbox,
             ages: config.login.ages(),
             passkeys: Passkeys::new(config.login.public_url.as_ref()),
             ways: config.login.other_ways(),
@@ -254,7 +258,7 @@ impl UsersService for Users {
         &self,
         request: Request<pb::SetMemberRequest>,
     ) -> Result<Response<pb::SetMemberResponse>, Status> {
-        members::set(&self.store, request).await
+        members::set(&self.store, self.outbox.as_ref(), request).await
     }
 
     async fn remove_member(

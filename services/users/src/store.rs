@@ -4,6 +4,7 @@ mod audit;
 mod ceremonies;
 mod devices;
 pub(crate) mod entity;
+mod erasure;
 mod identities;
 mod invitations;
 mod links;
@@ -35,6 +36,7 @@ pub(crate) use ceremonies::{LIFETIME as CEREMONY_LIFETIME, NewCeremony, Purpose}
 pub(crate) use devices::{
     INTERVAL as DEVICE_INTERVAL, LIFETIME as DEVICE_LIFETIME, NewDeviceLogin, Polled,
 };
+pub(crate) use erasure::Account;
 pub(crate) use identities::Identity;
 pub(crate) use links::{NewLink, Opening};
 pub(crate) use members::Membership;

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use proto::users::v1 as pb;
+use proto::users::v1::users_service_client::UsersServiceClient;
 use serde_json::json;
 use tests::{Sandbox, Server};
 use tokio::time::{sleep, timeout};
 
-use super::login::{JSON, open, session};
-use super::{admin, ask};
+use super::login::{JSON, from_page, logged_in, open, session};
+use super::{admin, ask, channel};
 
 /// A Weft that believes nobody without a credential and sends mail through this server, and the flags that it was told so with.
 pub(super) async fn mailing(server: &Server, more: &[&str]) -> anyhow::Result<Sandbox> {
@@ -145,6 +147,69 @@ async fn anybody_signs_up_where_that_is_allowed_and_nobody_is_flooded() -> anyho
     let (secret, _) = next_mail(&server, 4).await?;
     let opened = open(&weft.address, &secret, "", &[]).await?;
     ensure!(opened.json()["user"]["name"] == "new", "{}", opened.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_invited_is_told_by_mail_and_accepts() -> anyhow::Result<()> {
+    let server = Server::smtp().await?;
+    let weft = mailing(&server, &[]).await?;
+    admin(&weft, "org create amber --name Amber").await?;
+    let cookie = logged_in(&weft, "amber", "boss@amber.example").await?;
+    let mut users = UsersServiceClient::new(channel(&weft.address)?);
+    let invite = pb::SetMemberRequest {
+        email: "New@People.example".to_owned(),
+        role: pb::Role::Viewer.into(),
+        permissions: vec![],
+    };
+    users.set_member(from_page(&weft, &cookie, invite)?).await?;
+    let arrived = async {
+        loop {
+            if let Some(mail) = server.mails().await?.get(0) {
+                return anyhow::Ok(mail.clone());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mail = timeout(Duration::from_secs(30), arrived).await??;
+    let text = mail["text"]
+        .as_str()
+        .context("a text")?
+        .replace("=\r\n", "");
+    ensure!(mail["to"][0] == "new@people.example", "{mail}");
+    for said in [
+        "boss@amber.example invites you",
+        "Amber",
+        "viewer",
+        "/login",
+    ] {
+        ensure!(text.contains(said), "{said}: {text}");
+    }
+    ensure!(
+        !text.contains("weftlnk_"),
+        "a secret that works for a week: {text}"
+    );
+
+    ensure!(ask_for_mail(&weft, "new@people.example").await? == 202);
+    let (secret, _) = next_mail(&server, 1).await?;
+    let cookie = session(&open(&weft.address, &secret, "", &[]).await?)?;
+    let received = users
+        .list_received_invitations(from_page(
+            &weft,
+            &cookie,
+            pb::ListReceivedInvitationsRequest {},
+        )?)
+        .await?
+        .into_inner()
+        .invitations;
+    let answer = pb::AnswerInvitationRequest {
+        invitation_id: received.first().context("an invitation")?.id.clone(),
+        accept: true,
+    };
+    let answered = users
+        .answer_invitation(from_page(&weft, &cookie, answer)?)
+        .await?;
+    ensure!(answered.into_inner().member.is_some(), "no member");
     Ok(())
 }
 

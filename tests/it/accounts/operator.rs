@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use tests::Sandbox;
 
-use super::{admin, everywhere, get, report, run, token};
+use super::{admin, ask, everywhere, get, login, report, run, token};
 
 #[tokio::test]
 async fn operators_manage_organisations_members_and_tokens() -> anyhow::Result<()> {
@@ -158,4 +158,50 @@ async fn deletion(weft: &Sandbox) -> anyhow::Result<()> {
     );
     until(200).await.context("restored ones do again")?;
     Ok(())
+}
+
+#[tokio::test]
+async fn operators_export_and_erase_people() -> anyhow::Result<()> {
+    everywhere(async |weft: &mut Sandbox| {
+        admin(weft, "org create amber").await?;
+        admin(weft, "member set amber boss@a.example --role admin").await?;
+        let cookie = login::logged_in(weft, "amber", "ada@a.example").await?;
+        let (secret, _) = token(weft, "amber mine --for ada@a.example --permissions view").await?;
+        ensure!(get(&weft.address, "/api/topology", &secret).await?.status == 200);
+
+        let kept = admin(weft, "user export Ada@A.example").await?;
+        ensure!(kept["memberships"][0]["orgId"] == "amber", "{kept}");
+        ensure!(kept["sessions"][0]["address"] == "127.0.0.1", "{kept}");
+        ensure!(kept["tokens"][0]["name"] == "mine", "{kept}");
+        ensure!(
+            kept["events"]
+                .as_array()
+                .is_some_and(|events| events.len() > 1),
+            "{kept}"
+        );
+        ensure!(!kept.to_string().contains(&secret), "a secret is exported");
+
+        let erased = admin(weft, "user erase ada@a.example").await?;
+        ensure!(erased["userId"] == kept["id"], "{erased}");
+        ensure!(erased["redactedEvents"].as_u64() > Some(0), "{erased}");
+        let gone = async {
+            let headers = [("cookie", cookie.as_str())];
+            loop {
+                let by_token = get(&weft.address, "/api/topology", &secret).await?.status;
+                let by_session = ask(&weft.address, "GET", "/api/topology", &headers, "").await?;
+                if by_token == 401 && by_session.status == 401 {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(5), gone).await??;
+        admin(weft, "audit check").await?;
+        let all = admin(weft, "audit list amber").await?.to_string();
+        ensure!(!all.contains("ada@a.example"), "{all}");
+        ensure!(all.contains(kept["id"].as_str().context("an id")?), "{all}");
+        let again = run(weft, "user export ada@a.example", true).await?;
+        ensure!(!again.status.success(), "it is still there");
+        Ok(())
+    })
+    .await
 }

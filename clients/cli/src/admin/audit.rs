@@ -3,7 +3,7 @@ use clap::Subcommand;
 use proto::users::v1 as pb;
 use proto::users::v1::operator_service_client::OperatorServiceClient;
 use proto::users::v1::users_service_client::UsersServiceClient;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::show::{Shown, date};
 use super::{Operator, array};
@@ -67,18 +67,7 @@ fn table(events: &[pb::AuditEvent]) -> Shown {
             event.detail.clone(),
         ]
     };
-    let json = array(events.iter().map(|event| {
-        json!({
-            "position": event.position,
-            "at": date(event.at.as_ref()),
-            "orgId": event.org_id,
-            "actor": event.actor,
-            "address": event.address,
-            "action": event.action,
-            "target": event.target,
-            "detail": event.detail,
-        })
-    }));
+    let json = array(events.iter().map(event));
     let rows: Vec<_> = events.iter().map(row).collect();
     Shown::table(
         &[
@@ -87,4 +76,17 @@ fn table(events: &[pb::AuditEvent]) -> Shown {
         &rows,
         json,
     )
+}
+
+pub(super) fn event(event: &pb::AuditEvent) -> Value {
+    json!({
+        "position": event.position,
+        "at": date(event.at.as_ref()),
+        "orgId": event.org_id,
+        "actor": event.actor,
+        "address": event.address,
+        "action": event.action,
+        "target": event.target,
+        "detail": event.detail,
+    })
 }

@@ -40,7 +40,7 @@ async fn open(
 }
 
 /// A session of this member.
-async fn log_in(store: &Store, email: &str) -> (users::Model, sessions::Model, Secret) {
+pub(super) async fn log_in(store: &Store, email: &str) -> (users::Model, sessions::Model, Secret) {
     let link = link(store, NewLink::Mail { email }).await;
     open(store, &link, None, None).await.expect("logged in")
 }

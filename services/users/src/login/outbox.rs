@@ -1,4 +1,4 @@
-//! Links on their way to people, so that nobody waits for a mail server, or learns from how long it takes.
+//! Mails on their way to people, so that nobody waits for a mail server, or learns from how long it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,21 +26,34 @@ const AGAIN: [Duration; 3] = [
     Duration::from_secs(60),
 ];
 
-/// Somebody who wants a link.
+/// A mail that somebody is to get.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) email: String,
-    /// Where the request came from.
-    pub(super) address: String,
+pub(crate) enum Wanted {
+    /// A link to log in with, asked for from this address.
+    Link { email: String, address: String },
+    /// News of an invitation.
+    Invitation(Invitation),
+}
+
+/// What somebody who was invited is told. No secret: who reads mail to the address logs in as anybody does.
+#[derive(Debug)]
+pub(crate) struct Invitation {
+    pub(crate) email: String,
+    /// The organisation's name.
+    pub(crate) organisation: String,
+    /// Who invites, as far as that is known.
+    pub(crate) by: String,
+    /// What the person would be.
+    pub(crate) role: String,
 }
 
 /// Where requests go.
 #[derive(Debug, Clone)]
-pub(super) struct Outbox(mpsc::Sender<Wanted>);
+pub(crate) struct Outbox(mpsc::Sender<Wanted>);
 
 impl Outbox {
     /// Whether there was room for it.
-    pub(super) fn put(&self, wanted: Wanted) -> bool {
+    pub(crate) fn put(&self, wanted: Wanted) -> bool {
         self.0.try_send(wanted).is_ok()
     }
 
@@ -73,7 +86,7 @@ impl Outbox {
 fn outcomes(rt: &Runtime) -> IntCounterVec {
     let opts = Opts::new(
         "weft_users_mails_total",
-        "Links wanted by mail, by what became of them: sent, failed, or for nobody.",
+        "Mails wanted, by what became of them: sent, failed, or for nobody.",
     );
     let outcomes = IntCounterVec::new(opts, &["outcome"]).expect("a valid metric");
     if let Err(error) = rt.registry.register(Box::new(outcomes.clone())) {
@@ -91,20 +104,25 @@ struct Post {
 
 impl Post {
     async fn serve(&self, wanted: &Wanted) {
-        let outcome = match self.link(wanted).await {
-            Ok(Some(link)) => self.send(wanted, &link).await,
-            Ok(None) => "nobody",
-            Err(error) => {
-                tracing::warn!(%error, "no link can be made for a mail");
-                "failed"
-            }
+        let outcome = match wanted {
+            Wanted::Link { email, address } => match self.link(email).await {
+                Ok(Some(link)) => self.send(link_mail(email, address, &link)).await,
+                Ok(None) => "nobody",
+                Err(error) => {
+                    tracing::warn!(%error, "no link can be made for a mail");
+                    "failed"
+                }
+            },
+            Wanted::Invitation(invitation) => match self.config.page("/login") {
+                Some(page) => self.send(invitation_mail(invitation, &page)).await,
+                None => "failed",
+            },
         };
         self.outcomes.with_label_values(&[outcome]).inc();
     }
 
     /// None for an address that may not log in, or has got links enough.
-    async fn link(&self, wanted: &Wanted) -> Result<Option<String>, crate::Error> {
-        let email = wanted.email.as_str();
+    async fn link(&self, email: &str) -> Result<Option<String>, crate::Error> {
         let sign_up = self.config.signs_up();
         if !self.store.may_log_in(email, sign_up).await? {
             return Ok(None);
@@ -114,12 +132,7 @@ impl Post {
         Ok(made.and_then(|(secret, _)| self.config.link(secret.reveal())))
     }
 
-    async fn send(&self, wanted: &Wanted, link: &str) -> &'static str {
-        let text = Text {
-            to: &wanted.email,
-            subject: "Your link to log in to Weft",
-            body: body(link, &wanted.address),
-        };
+    async fn send(&self, text: Text<'_>) -> &'static str {
         for pause in AGAIN.iter().map(Some).chain([None]) {
             match self.mail.send(&text).await {
                 None => return "nobody",
@@ -140,9 +153,33 @@ impl Post {
     }
 }
 
-fn body(link: &str, address: &str) -> String {
-    format!(
+fn link_mail<'a>(email: &'a str, address: &str, link: &str) -> Text<'a> {
+    let body = format!(
         "Open this link to log in. It works once, within 15 minutes:\n\n{link}\n\n\
          It was asked for from {address}. If that was not you, do nothing: without the link nobody gets in.\n"
-    )
+    );
+    Text {
+        to: email,
+        subject: "Your link to log in to Weft",
+        body,
+    }
+}
+
+fn invitation_mail<'a>(invitation: &'a Invitation, page: &str) -> Text<'a> {
+    let Invitation {
+        email,
+        organisation,
+        by,
+        role,
+    } = invitation;
+    let body = format!(
+        "{by} invites you to see what runs on the machines of {organisation}, with the role \"{role}\".\n\n\
+         Log in as {email} within 7 days, and accept:\n\n{page}\n\n\
+         If you do not know what this is about, do nothing: the invitation lapses by itself.\n"
+    );
+    Text {
+        to: email,
+        subject: "You are invited to Weft",
+        body,
+    }
 }

@@ -6,7 +6,9 @@ use proto::users::v1 as pb;
 use tonic::{Request, Response, Status};
 
 use super::{admin, any_caller, decides, permissions, person};
+use crate::login::{Invitation, Outbox, Wanted};
 use crate::permissions::Role;
+use crate::store::entity::invitations;
 use crate::store::{Membership, Store};
 use crate::{Error, convert, names};
 
@@ -26,6 +28,7 @@ pub(super) async fn list(
 
 pub(super) async fn set(
     store: &Store,
+    outbox: Option<&Outbox>,
     request: Request<pb::SetMemberRequest>,
 ) -> Result<Response<pb::SetMemberResponse>, Status> {
     let caller = admin(&request)?;
@@ -46,11 +49,39 @@ pub(super) async fn set(
             member: Some(convert::member(member, user)),
             invitation: None,
         },
-        Membership::Invited(invitation) => pb::SetMemberResponse {
-            member: None,
-            invitation: Some(invitation.into()),
-        },
+        Membership::Invited(invitation) => {
+            if let Some(outbox) = outbox {
+                tell(store, outbox, &caller, &invitation).await?;
+            }
+            pb::SetMemberResponse {
+                member: None,
+                invitation: Some(invitation.into()),
+            }
+        }
     }))
+}
+
+/// Has whoever was invited told by mail. The invitation stands without it, and is seen by who logs in.
+async fn tell(
+    store: &Store,
+    outbox: &Outbox,
+    caller: &Caller,
+    invitation: &invitations::Model,
+) -> Result<(), Status> {
+    let by = match names::is_user(&caller.subject) {
+        true => store.user(&caller.subject).await?.email,
+        false => "An admin".to_owned(),
+    };
+    let mail = Invitation {
+        email: invitation.email.clone(),
+        organisation: store.organisation(&invitation.org_id).await?.name,
+        by,
+        role: invitation.role().to_string(),
+    };
+    if !outbox.put(Wanted::Invitation(mail)) {
+        tracing::warn!("somebody who was invited is not told by mail: too much waits");
+    }
+    Ok(())
 }
 
 pub(super) async fn remove(

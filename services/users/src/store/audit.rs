@@ -1,5 +1,7 @@
 //! What was done, by whom and from where: a chain in which no link can be changed, taken out or put in without breaking it.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Set,
@@ -10,6 +12,9 @@ use super::Store;
 use super::entity::{audit, audit_head};
 use crate::Error;
 
+/// What erases personal data in links, and how its detail ends.
+pub(super) const ERASE: &str = "user.erase";
+const REDACTED: &str = "what is left of them has the digest ";
 /// Links that are checked at once.
 const PAGE: u64 = 1000;
 
@@ -107,33 +112,78 @@ impl Store {
             // Links that are added meanwhile are not looked at.
             let head = audit_head::Entity::find().one(db).await?;
             let head = head.ok_or(Error::Precondition("the audit log has lost its head"))?;
-            let (mut last, mut position) = (String::new(), 0);
-            while position < head.position {
+            let mut chain = Chain::default();
+            while chain.position < head.position {
                 let page = audit::Entity::find()
-                    .filter(audit::Column::Position.gt(position))
+                    .filter(audit::Column::Position.gt(chain.position))
                     .filter(audit::Column::Position.lte(head.position))
                     .order_by_asc(audit::Column::Position)
                     .limit(PAGE);
                 let page = page.all(db).await?;
                 if page.is_empty() {
-                    return Ok(broken(position + 1));
+                    return Ok(broken(chain.position + 1));
                 }
                 for link in page {
-                    if link.position != position + 1 || link.digest != digest(&last, &link) {
-                        return Ok(broken(position + 1));
+                    if !chain.goes_on_with(&link) {
+                        return Ok(broken(chain.position + 1));
                     }
-                    (last, position) = (link.digest, link.position);
                 }
             }
-            if last != head.digest {
-                return Ok(broken(position));
-            }
-            Ok(Checked {
-                sound: position.unsigned_abs(),
-                broken: None,
-            })
+            Ok(chain.checked(&head.digest))
         };
         self.calls.run("check_audit", checked).await
+    }
+}
+
+/// What was followed of the chain.
+#[derive(Default)]
+struct Chain {
+    position: i64,
+    last: String,
+    /// Redacted links that were seen, by the event that must answer for them: where the first is, and the digest of what is
+    /// left.
+    redacted: BTreeMap<i64, (i64, Redacted)>,
+}
+
+impl Chain {
+    /// Whether this link is the next one and as it was written, or as it was redacted.
+    fn goes_on_with(&mut self, link: &audit::Model) -> bool {
+        if link.position != self.position + 1 {
+            return false;
+        }
+        match link.redacted_by {
+            // Its digest is of what it was; whatever it is now, an event further on answers for.
+            Some(by) if by > link.position => {
+                let start = || (link.position, Redacted::default());
+                self.redacted.entry(by).or_insert_with(start).1.add(link);
+            }
+            Some(_) => return false,
+            None if link.digest != digest(&self.last, link) => return false,
+            None => {}
+        }
+        if let Some((_, redacted)) = self.redacted.remove(&link.position) {
+            let answers = link.redacted_by.is_none() && redacted.is_answered_for_by(link);
+            if !answers {
+                return false;
+            }
+        }
+        self.position = link.position;
+        self.last.clone_from(&link.digest);
+        true
+    }
+
+    fn checked(&self, head: &str) -> Checked {
+        // Nobody answered for these.
+        if let Some((first, _)) = self.redacted.values().min_by_key(|(first, _)| *first) {
+            return broken(*first);
+        }
+        if self.last != head {
+            return broken(self.position);
+        }
+        Checked {
+            sound: self.position.unsigned_abs(),
+            broken: None,
+        }
     }
 }
 
@@ -169,6 +219,7 @@ pub(super) async fn add(
             detail: event.detail,
             digest: String::new(),
             address: event.address,
+            redacted_by: None,
         };
         link.digest = digest(&last, &link);
         last.clone_from(&link.digest);
@@ -204,11 +255,38 @@ fn digest(before: &str, link: &audit::Model) -> String {
         &link.detail,
     ];
     for field in fields.into_iter().chain(address) {
-        hash.update((field.len() as u64).to_be_bytes());
-        hash.update(field.as_bytes());
+        update(&mut hash, field);
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(hash)
+}
+
+fn update(hash: &mut Sha256, field: &str) {
+    hash.update((field.len() as u64).to_be_bytes());
+    hash.update(field.as_bytes());
+}
+
+fn hex(hash: Sha256) -> String {
+    let digest = hash.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A digest of links as they are left after personal data was erased, in the order of their positions.
+#[derive(Clone, Default)]
+pub(super) struct Redacted(Sha256);
+
+impl Redacted {
+    pub(super) fn add(&mut self, link: &audit::Model) {
+        // The first digest is of what the link was, and cannot be made again.
+        update(&mut self.0, &link.digest);
+        update(&mut self.0, &digest("", link));
+    }
+
+    /// What the event says that did it.
+    pub(super) fn in_words(self) -> String {
+        format!("{REDACTED}{}", hex(self.0))
+    }
+
+    fn is_answered_for_by(self, link: &audit::Model) -> bool {
+        link.action == ERASE && link.detail.ends_with(&self.in_words())
+    }
 }

@@ -202,6 +202,9 @@ pub(crate) mod audit {
         pub digest: String,
         /// Where it came from; empty for what the program did itself, and in rows of older versions.
         pub address: String,
+        /// The position of the event that erased personal data here; what is left is covered by that one, and no longer by
+        /// the digest.
+        pub redacted_by: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -38,6 +38,10 @@ impl MigratorTrait for Migrator {
                 name: "m0007_devices",
                 statements: include_str!("m0007_devices.sql"),
             }),
+            Box::new(Step {
+                name: "m0008_redactions",
+                statements: include_str!("m0008_redactions.sql"),
+            }),
         ]
     }
 }

@@ -78,6 +78,8 @@ pub(super) const ROWS: &[Row] = &[
     row("users.v1.OperatorService/AddOrganisation",        empty,               "......", "....", "........"),
     row("users.v1.OperatorService/CheckAudit",             empty,               "......", "....", "........"),
     row("users.v1.OperatorService/CreateBootstrapLink",    empty,               "......", "....", "........"),
+    row("users.v1.OperatorService/EraseUser",              empty,               "......", "....", "........"),
+    row("users.v1.OperatorService/ExportUser",             empty,               "......", "....", "........"),
     row("users.v1.OperatorService/FindOrganisations",      empty,               "......", "....", "........"),
     row("users.v1.OperatorService/RefuseOrganisation",     empty,               "......", "....", "........"),
     row("users.v1.OperatorService/RemoveOrganisation",     empty,               "......", "....", "........"),

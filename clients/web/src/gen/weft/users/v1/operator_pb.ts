@@ -6,7 +6,13 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Organisation, Refusal } from "./users_pb";
+import type { Permission } from "../../tenant/v1/assertion_pb";
+import { file_weft_tenant_v1_assertion } from "../../tenant/v1/assertion_pb";
+import type { Passkey } from "./passkey_pb";
+import { file_weft_users_v1_passkey } from "./passkey_pb";
+import type { Session } from "./session_pb";
+import { file_weft_users_v1_session } from "./session_pb";
+import type { AuditEvent, Invitation, Organisation, Refusal, Role, Token, User } from "./users_pb";
 import { file_weft_users_v1_users } from "./users_pb";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/users/v1/operator.proto.
  */
 export const file_weft_users_v1_operator: GenFile = /*@__PURE__*/
-  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiI7ChpDcmVhdGVCb290c3RyYXBMaW5rUmVxdWVzdBIOCgZvcmdfaWQYASABKAkSDQoFZW1haWwYAiABKAkiagobQ3JlYXRlQm9vdHN0cmFwTGlua1Jlc3BvbnNlEg4KBnNlY3JldBgBIAEoCRILCgN1cmwYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRQ2hlY2tBdWRpdFJlcXVlc3QiQwoSQ2hlY2tBdWRpdFJlc3BvbnNlEg0KBXNvdW5kGAEgASgEEhMKBmJyb2tlbhgCIAEoBEgAiAEBQgkKB19icm9rZW4y4AUKD09wZXJhdG9yU2VydmljZRJgCg9BZGRPcmdhbmlzYXRpb24SJS53ZWZ0LnVzZXJzLnYxLkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QaJi53ZWZ0LnVzZXJzLnYxLkFkZE9yZ2FuaXNhdGlvblJlc3BvbnNlEmYKEUZpbmRPcmdhbmlzYXRpb25zEicud2VmdC51c2Vycy52MS5GaW5kT3JnYW5pc2F0aW9uc1JlcXVlc3QaKC53ZWZ0LnVzZXJzLnYxLkZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USaQoSUmVmdXNlT3JnYW5pc2F0aW9uEigud2VmdC51c2Vycy52MS5SZWZ1c2VPcmdhbmlzYXRpb25SZXF1ZXN0Gikud2VmdC51c2Vycy52MS5SZWZ1c2VPcmdhbmlzYXRpb25SZXNwb25zZRJpChJSZW1vdmVPcmdhbmlzYXRpb24SKC53ZWZ0LnVzZXJzLnYxLlJlbW92ZU9yZ2FuaXNhdGlvblJlcXVlc3QaKS53ZWZ0LnVzZXJzLnYxLlJlbW92ZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmwKE1Jlc3RvcmVPcmdhbmlzYXRpb24SKS53ZWZ0LnVzZXJzLnYxLlJlc3RvcmVPcmdhbmlzYXRpb25SZXF1ZXN0Gioud2VmdC51c2Vycy52MS5SZXN0b3JlT3JnYW5pc2F0aW9uUmVzcG9uc2USbAoTQ3JlYXRlQm9vdHN0cmFwTGluaxIpLndlZnQudXNlcnMudjEuQ3JlYXRlQm9vdHN0cmFwTGlua1JlcXVlc3QaKi53ZWZ0LnVzZXJzLnYxLkNyZWF0ZUJvb3RzdHJhcExpbmtSZXNwb25zZRJRCgpDaGVja0F1ZGl0EiAud2VmdC51c2Vycy52MS5DaGVja0F1ZGl0UmVxdWVzdBohLndlZnQudXNlcnMudjEuQ2hlY2tBdWRpdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_weft_users_v1_users]);
+  fileDesc("Chx3ZWZ0L3VzZXJzL3YxL29wZXJhdG9yLnByb3RvEg13ZWZ0LnVzZXJzLnYxIjYKFkFkZE9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiTAoXQWRkT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iTQoYRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIPCgdkZWxldGVkGAMgASgIIk8KGUZpbmRPcmdhbmlzYXRpb25zUmVzcG9uc2USMgoNb3JnYW5pc2F0aW9ucxgBIAMoCzIbLndlZnQudXNlcnMudjEuT3JnYW5pc2F0aW9uIlQKGVJlZnVzZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJEicKB3JlZnVzYWwYAiABKAsyFi53ZWZ0LnVzZXJzLnYxLlJlZnVzYWwiTwoaUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USMQoMb3JnYW5pc2F0aW9uGAEgASgLMhsud2VmdC51c2Vycy52MS5PcmdhbmlzYXRpb24iKwoZUmVtb3ZlT3JnYW5pc2F0aW9uUmVxdWVzdBIOCgZvcmdfaWQYASABKAkiHAoaUmVtb3ZlT3JnYW5pc2F0aW9uUmVzcG9uc2UiLAoaUmVzdG9yZU9yZ2FuaXNhdGlvblJlcXVlc3QSDgoGb3JnX2lkGAEgASgJIlAKG1Jlc3RvcmVPcmdhbmlzYXRpb25SZXNwb25zZRIxCgxvcmdhbmlzYXRpb24YASABKAsyGy53ZWZ0LnVzZXJzLnYxLk9yZ2FuaXNhdGlvbiI7ChpDcmVhdGVCb290c3RyYXBMaW5rUmVxdWVzdBIOCgZvcmdfaWQYASABKAkSDQoFZW1haWwYAiABKAkiagobQ3JlYXRlQm9vdHN0cmFwTGlua1Jlc3BvbnNlEg4KBnNlY3JldBgBIAEoCRILCgN1cmwYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRQ2hlY2tBdWRpdFJlcXVlc3QiQwoSQ2hlY2tBdWRpdFJlc3BvbnNlEg0KBXNvdW5kGAEgASgEEhMKBmJyb2tlbhgCIAEoBEgAiAEBQgkKB19icm9rZW4iIgoRRXhwb3J0VXNlclJlcXVlc3QSDQoFZW1haWwYASABKAkidQoSRXhwb3J0VXNlclJlc3BvbnNlEisKBHVzZXIYASABKAsyGy53ZWZ0LnVzZXJzLnYxLkV4cG9ydGVkVXNlckgAEioKBWV2ZW50GAIgASgLMhkud2VmdC51c2Vycy52MS5BdWRpdEV2ZW50SABCBgoEcGFydCL4AgoMRXhwb3J0ZWRVc2VyEiEKBHVzZXIYASABKAsyEy53ZWZ0LnVzZXJzLnYxLlVzZXISLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoLbWVtYmVyc2hpcHMYAyADKAsyIS53ZWZ0LnVzZXJzLnYxLkV4cG9ydGVkTWVtYmVyc2hpcBIuCgtpbnZpdGF0aW9ucxgEIAMoCzIZLndlZnQudXNlcnMudjEuSW52aXRhdGlvbhIkCgZ0b2tlbnMYBSADKAsyFC53ZWZ0LnVzZXJzLnYxLlRva2VuEigKCHNlc3Npb25zGAYgAygLMhYud2VmdC51c2Vycy52MS5TZXNzaW9uEjMKCmlkZW50aXRpZXMYByADKAsyHy53ZWZ0LnVzZXJzLnYxLkV4cG9ydGVkSWRlbnRpdHkSKAoIcGFzc2tleXMYCCADKAsyFi53ZWZ0LnVzZXJzLnYxLlBhc3NrZXkiqAEKEkV4cG9ydGVkTWVtYmVyc2hpcBIOCgZvcmdfaWQYASABKAkSIQoEcm9sZRgCIAEoDjITLndlZnQudXNlcnMudjEuUm9sZRIvCgtwZXJtaXNzaW9ucxgDIAMoDjIaLndlZnQudGVuYW50LnYxLlBlcm1pc3Npb24SLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwoQRXhwb3J0ZWRJZGVudGl0eRIOCgZpc3N1ZXIYASABKAkSDwoHc3ViamVjdBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIhChBFcmFzZVVzZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJIj0KEUVyYXNlVXNlclJlc3BvbnNlEg8KB3VzZXJfaWQYASABKAkSFwoPcmVkYWN0ZWRfZXZlbnRzGAIgASgEMoUHCg9PcGVyYXRvclNlcnZpY2USYAoPQWRkT3JnYW5pc2F0aW9uEiUud2VmdC51c2Vycy52MS5BZGRPcmdhbmlzYXRpb25SZXF1ZXN0GiYud2VmdC51c2Vycy52MS5BZGRPcmdhbmlzYXRpb25SZXNwb25zZRJmChFGaW5kT3JnYW5pc2F0aW9ucxInLndlZnQudXNlcnMudjEuRmluZE9yZ2FuaXNhdGlvbnNSZXF1ZXN0Gigud2VmdC51c2Vycy52MS5GaW5kT3JnYW5pc2F0aW9uc1Jlc3BvbnNlEmkKElJlZnVzZU9yZ2FuaXNhdGlvbhIoLndlZnQudXNlcnMudjEuUmVmdXNlT3JnYW5pc2F0aW9uUmVxdWVzdBopLndlZnQudXNlcnMudjEuUmVmdXNlT3JnYW5pc2F0aW9uUmVzcG9uc2USaQoSUmVtb3ZlT3JnYW5pc2F0aW9uEigud2VmdC51c2Vycy52MS5SZW1vdmVPcmdhbmlzYXRpb25SZXF1ZXN0Gikud2VmdC51c2Vycy52MS5SZW1vdmVPcmdhbmlzYXRpb25SZXNwb25zZRJsChNSZXN0b3JlT3JnYW5pc2F0aW9uEikud2VmdC51c2Vycy52MS5SZXN0b3JlT3JnYW5pc2F0aW9uUmVxdWVzdBoqLndlZnQudXNlcnMudjEuUmVzdG9yZU9yZ2FuaXNhdGlvblJlc3BvbnNlEmwKE0NyZWF0ZUJvb3RzdHJhcExpbmsSKS53ZWZ0LnVzZXJzLnYxLkNyZWF0ZUJvb3RzdHJhcExpbmtSZXF1ZXN0Gioud2VmdC51c2Vycy52MS5DcmVhdGVCb290c3RyYXBMaW5rUmVzcG9uc2USUQoKQ2hlY2tBdWRpdBIgLndlZnQudXNlcnMudjEuQ2hlY2tBdWRpdFJlcXVlc3QaIS53ZWZ0LnVzZXJzLnYxLkNoZWNrQXVkaXRSZXNwb25zZRJTCgpFeHBvcnRVc2VyEiAud2VmdC51c2Vycy52MS5FeHBvcnRVc2VyUmVxdWVzdBohLndlZnQudXNlcnMudjEuRXhwb3J0VXNlclJlc3BvbnNlMAESTgoJRXJhc2VVc2VyEh8ud2VmdC51c2Vycy52MS5FcmFzZVVzZXJSZXF1ZXN0GiAud2VmdC51c2Vycy52MS5FcmFzZVVzZXJSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_weft_tenant_v1_assertion, file_weft_users_v1_passkey, file_weft_users_v1_session, file_weft_users_v1_users]);
 
 /**
  * @generated from message weft.users.v1.AddOrganisationRequest
@@ -327,6 +333,252 @@ export const CheckAuditResponseSchema: GenMessage<CheckAuditResponse> = /*@__PUR
   messageDesc(file_weft_users_v1_operator, 13);
 
 /**
+ * @generated from message weft.users.v1.ExportUserRequest
+ */
+export type ExportUserRequest = Message<"weft.users.v1.ExportUserRequest"> & {
+  /**
+   * The person's e-mail address.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message weft.users.v1.ExportUserRequest.
+ * Use `create(ExportUserRequestSchema)` to create a new message.
+ */
+export const ExportUserRequestSchema: GenMessage<ExportUserRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 14);
+
+/**
+ * @generated from message weft.users.v1.ExportUserResponse
+ */
+export type ExportUserResponse = Message<"weft.users.v1.ExportUserResponse"> & {
+  /**
+   * The account comes first, once.
+   *
+   * @generated from oneof weft.users.v1.ExportUserResponse.part
+   */
+  part: {
+    /**
+     * The account.
+     *
+     * @generated from field: weft.users.v1.ExportedUser user = 1;
+     */
+    value: ExportedUser;
+    case: "user";
+  } | {
+    /**
+     * What the person did, or what was done to the person.
+     *
+     * @generated from field: weft.users.v1.AuditEvent event = 2;
+     */
+    value: AuditEvent;
+    case: "event";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weft.users.v1.ExportUserResponse.
+ * Use `create(ExportUserResponseSchema)` to create a new message.
+ */
+export const ExportUserResponseSchema: GenMessage<ExportUserResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 15);
+
+/**
+ * An account with all that belongs to it.
+ *
+ * @generated from message weft.users.v1.ExportedUser
+ */
+export type ExportedUser = Message<"weft.users.v1.ExportedUser"> & {
+  /**
+   * Who it is.
+   *
+   * @generated from field: weft.users.v1.User user = 1;
+   */
+  user?: User | undefined;
+
+  /**
+   * When the account was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 2;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Where the person is a member.
+   *
+   * @generated from field: repeated weft.users.v1.ExportedMembership memberships = 3;
+   */
+  memberships: ExportedMembership[];
+
+  /**
+   * Where the person was invited.
+   *
+   * @generated from field: repeated weft.users.v1.Invitation invitations = 4;
+   */
+  invitations: Invitation[];
+
+  /**
+   * Personal tokens, those that were revoked included.
+   *
+   * @generated from field: repeated weft.users.v1.Token tokens = 5;
+   */
+  tokens: Token[];
+
+  /**
+   * Where the person is logged in.
+   *
+   * @generated from field: repeated weft.users.v1.Session sessions = 6;
+   */
+  sessions: Session[];
+
+  /**
+   * As whom providers know the person.
+   *
+   * @generated from field: repeated weft.users.v1.ExportedIdentity identities = 7;
+   */
+  identities: ExportedIdentity[];
+
+  /**
+   * With what keys the person logs in.
+   *
+   * @generated from field: repeated weft.users.v1.Passkey passkeys = 8;
+   */
+  passkeys: Passkey[];
+};
+
+/**
+ * Describes the message weft.users.v1.ExportedUser.
+ * Use `create(ExportedUserSchema)` to create a new message.
+ */
+export const ExportedUserSchema: GenMessage<ExportedUser> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 16);
+
+/**
+ * A membership, without the person.
+ *
+ * @generated from message weft.users.v1.ExportedMembership
+ */
+export type ExportedMembership = Message<"weft.users.v1.ExportedMembership"> & {
+  /**
+   * The organisation.
+   *
+   * @generated from field: string org_id = 1;
+   */
+  orgId: string;
+
+  /**
+   * What the person is there.
+   *
+   * @generated from field: weft.users.v1.Role role = 2;
+   */
+  role: Role;
+
+  /**
+   * The same, spelled out.
+   *
+   * @generated from field: repeated weft.tenant.v1.Permission permissions = 3;
+   */
+  permissions: Permission[];
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.ExportedMembership.
+ * Use `create(ExportedMembershipSchema)` to create a new message.
+ */
+export const ExportedMembershipSchema: GenMessage<ExportedMembership> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 17);
+
+/**
+ * A person at an OpenID Connect provider.
+ *
+ * @generated from message weft.users.v1.ExportedIdentity
+ */
+export type ExportedIdentity = Message<"weft.users.v1.ExportedIdentity"> & {
+  /**
+   * The provider.
+   *
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * The person's name there.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * When the person first logged in with it.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message weft.users.v1.ExportedIdentity.
+ * Use `create(ExportedIdentitySchema)` to create a new message.
+ */
+export const ExportedIdentitySchema: GenMessage<ExportedIdentity> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 18);
+
+/**
+ * @generated from message weft.users.v1.EraseUserRequest
+ */
+export type EraseUserRequest = Message<"weft.users.v1.EraseUserRequest"> & {
+  /**
+   * The person's e-mail address.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message weft.users.v1.EraseUserRequest.
+ * Use `create(EraseUserRequestSchema)` to create a new message.
+ */
+export const EraseUserRequestSchema: GenMessage<EraseUserRequest> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 19);
+
+/**
+ * @generated from message weft.users.v1.EraseUserResponse
+ */
+export type EraseUserResponse = Message<"weft.users.v1.EraseUserResponse"> & {
+  /**
+   * The user id, under which the audit log goes on knowing what was done.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Events of the audit log in which addresses were erased.
+   *
+   * @generated from field: uint64 redacted_events = 2;
+   */
+  redactedEvents: bigint;
+};
+
+/**
+ * Describes the message weft.users.v1.EraseUserResponse.
+ * Use `create(EraseUserResponseSchema)` to create a new message.
+ */
+export const EraseUserResponseSchema: GenMessage<EraseUserResponse> = /*@__PURE__*/
+  messageDesc(file_weft_users_v1_operator, 20);
+
+/**
  * What only operators do, that is whoever holds the deployment's key. It is not served on the public port, and every RPC
  * needs PERMISSION_OPERATE. What an admin does in an organisation an operator does there with UsersService.
  *
@@ -404,6 +656,31 @@ export const OperatorService: GenService<{
     methodKind: "unary";
     input: typeof CheckAuditRequestSchema;
     output: typeof CheckAuditResponseSchema;
+  },
+  /**
+   * Everything that is kept of a person, which is the person's to have: the account first, and then what the audit log has of
+   * it, oldest first. No secrets: nobody has them but the person.
+   * NOT_FOUND: there is no account of this address.
+   *
+   * @generated from rpc weft.users.v1.OperatorService.ExportUser
+   */
+  exportUser: {
+    methodKind: "server_streaming";
+    input: typeof ExportUserRequestSchema;
+    output: typeof ExportUserResponseSchema;
+  },
+  /**
+   * Erases a person: account, memberships, sessions, personal tokens, invitations and links, and in the audit log the person's
+   * addresses. What the person did stays there under the user id, which says nothing without the account; the log stays
+   * sound. This cannot be taken back, and ends what the person has open within 1 s.
+   * NOT_FOUND: there is no account of this address. FAILED_PRECONDITION: an organisation would lose its last admin.
+   *
+   * @generated from rpc weft.users.v1.OperatorService.EraseUser
+   */
+  eraseUser: {
+    methodKind: "unary";
+    input: typeof EraseUserRequestSchema;
+    output: typeof EraseUserResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_weft_users_v1_operator, 0);
