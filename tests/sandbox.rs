@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use client::Channel;
 use tempfile::TempDir;
 
-use crate::Process;
+use crate::{Port, Process};
 
 /// How the services are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,24 @@ pub struct Sandbox {
     processes: Vec<Process>,
     /// How the edge was started, if it is a process of its own.
     edge: Vec<String>,
+    _ports: Ports,
     dir: TempDir,
+}
+
+/// Ports that are known before anything listens on them, or are listened on again.
+#[derive(Debug)]
+struct Ports {
+    admin: Port,
+    users: Port,
+}
+
+impl Ports {
+    fn reserve() -> anyhow::Result<Ports> {
+        Ok(Ports {
+            admin: Port::reserve()?,
+            users: Port::reserve()?,
+        })
+    }
 }
 
 impl Sandbox {
@@ -42,7 +59,8 @@ impl Sandbox {
     /// When the binary is missing or does not get ready.
     pub async fn start_with(flags: &[&str]) -> anyhow::Result<Sandbox> {
         let dir = TempDir::new()?;
-        let admin = free_address()?;
+        let ports = Ports::reserve()?;
+        let admin = ports.admin.address();
         let mut processes = Vec::new();
         let address = up(&dir, &admin, "direct", flags, &mut processes).await?;
         Ok(Sandbox {
@@ -51,6 +69,7 @@ impl Sandbox {
             admin,
             edge: Vec::new(),
             processes,
+            _ports: ports,
             dir,
         })
     }
@@ -61,7 +80,8 @@ impl Sandbox {
     /// When the binary is missing or does not get ready.
     pub async fn talkative() -> anyhow::Result<Sandbox> {
         let dir = TempDir::new()?;
-        let admin = free_address()?;
+        let ports = Ports::reserve()?;
+        let admin = ports.admin.address();
         let flags = up_flags(&dir, &admin, "http2");
         let more = ["--demand-credentials", "--log", "trace"].map(str::to_owned);
         let flags: Vec<String> = flags.into_iter().chain(more).collect();
@@ -74,6 +94,7 @@ impl Sandbox {
             admin,
             edge: Vec::new(),
             processes: vec![process],
+            _ports: ports,
             dir,
         })
     }
@@ -96,9 +117,18 @@ impl Sandbox {
         Sandbox::with(topology, &store, &["--demand-credentials"]).await
     }
 
+    /// Starts a process for each service without a probe, users and the edge with these flags as well.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not get ready.
+    pub async fn apart(users: &[&str], edge: &[&str]) -> anyhow::Result<Sandbox> {
+        Sandbox::with(Topology::Processes, users, edge).await
+    }
+
     async fn with(topology: Topology, users: &[&str], edge: &[&str]) -> anyhow::Result<Sandbox> {
         let dir = TempDir::new()?;
-        let admin = free_address()?;
+        let ports = Ports::reserve()?;
+        let admin = ports.admin.address();
         let mut processes = Vec::new();
         let both: Vec<&str> = users.iter().chain(edge).copied().collect();
         let (mut private, mut started) = (admin.clone(), Vec::new());
@@ -106,7 +136,7 @@ impl Sandbox {
             Topology::Direct => up(&dir, &admin, "direct", &both, &mut processes).await?,
             Topology::Http2 => up(&dir, &admin, "http2", &both, &mut processes).await?,
             Topology::Processes => {
-                let all = one_each(&dir, &admin, users, edge, &mut processes).await?;
+                let all = one_each(&dir, &ports, users, edge, &mut processes).await?;
                 (private, started) = (all.users, all.edge_flags);
                 all.address
             }
@@ -117,6 +147,7 @@ impl Sandbox {
             users: private,
             edge: started,
             processes,
+            _ports: ports,
             dir,
         })
     }
@@ -165,12 +196,44 @@ impl Sandbox {
         Ok(address)
     }
 
+    /// Starts another replica of query on this port, in [`Topology::Processes`]. It lives no longer than what is answered.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub async fn another_query(&self, port: &Port) -> anyhow::Result<Process> {
+        let collection = self.edge.iter().skip_while(|flag| *flag != "--collection");
+        let collection = collection.take(2).map(String::as_str);
+        let (listen, key) = (port.address(), self.key_file());
+        let (data, key) = (self.dir.path().to_string_lossy(), key.to_string_lossy());
+        let own = ["query", "--listen", &listen, "--data-dir", &data];
+        let own = own.into_iter().chain(["--key-file", &key]);
+        let flags: Vec<&str> = own.chain(collection).collect();
+        let mut process = Process::spawn(&flags, None, None)?;
+        process.ready().await?;
+        Ok(process)
+    }
+
     /// Kills the process of users, in [`Topology::Processes`].
     ///
     /// # Errors
     /// When it cannot be waited for.
     pub async fn kill_users(&mut self) -> anyhow::Result<()> {
         self.processes.remove(0).kill().await
+    }
+
+    /// Starts users again where it was, on the store in its data directory.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub async fn restart_users(&mut self) -> anyhow::Result<()> {
+        let key = self.key_file();
+        let (key, data) = (key.to_string_lossy(), self.dir.path().to_string_lossy());
+        let flags = ["users", "--listen", &self.users, "--data-dir", &data];
+        let flags = [&flags[..], &["--key-file", &key]].concat();
+        let mut process = Process::spawn(&flags, None, None)?;
+        process.ready().await?;
+        self.processes.insert(0, process);
+        Ok(())
     }
 
     /// Interrupts the process that owns the public port, as Ctrl-C does; its exit code.
@@ -222,7 +285,7 @@ struct All {
 
 async fn one_each(
     dir: &TempDir,
-    admin: &str,
+    ports: &Ports,
     users_flags: &[&str],
     edge_flags: &[&str],
     processes: &mut Vec<Process>,
@@ -231,9 +294,14 @@ async fn one_each(
     let key = dir.path().join("assertion.key");
     let key = key.to_string_lossy().into_owned();
     let url = |address: &str| format!("http://{address}");
+    let (admin, users) = (ports.admin.address(), ports.users.address());
     let mut addresses = Vec::<String>::new();
     for service in ["users", "collection", "pipes", "controls"] {
-        let flags = [service, "--listen", "127.0.0.1:0", "--key-file", &key];
+        let listen = match service {
+            "users" => users.as_str(),
+            _ => "127.0.0.1:0",
+        };
+        let flags = [service, "--listen", listen, "--key-file", &key];
         let mut flags = flags.to_vec();
         if ["collection", "users"].contains(&service) {
             flags.extend(["--data-dir", &data]);
@@ -270,7 +338,7 @@ async fn one_each(
         "--listen",
         "127.0.0.1:0",
         "--admin-listen",
-        admin,
+        &admin,
         "--data-dir",
         &data,
         "--key-file",
@@ -300,10 +368,4 @@ async fn spawn(flags: &[&str], processes: &mut Vec<Process>) -> anyhow::Result<S
     let address = process.ready().await?;
     processes.push(process);
     Ok(address)
-}
-
-/// An address that was free a moment ago.
-fn free_address() -> anyhow::Result<String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.to_string())
 }

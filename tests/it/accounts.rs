@@ -1,12 +1,12 @@
 //! Organisations, members and tokens, as operators make them and callers use them.
 
 mod audited;
-mod canary;
+pub(crate) mod canary;
 mod device;
-mod edge;
+pub(crate) mod edge;
 mod isolation;
-mod login;
-mod mail;
+pub(crate) mod login;
+pub(crate) mod mail;
 mod matrix;
 mod oidc;
 mod operator;

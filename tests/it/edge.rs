@@ -7,7 +7,7 @@ mod events;
 mod floods;
 mod frames;
 mod framing;
-mod frontend;
+pub(crate) mod frontend;
 mod limits;
 mod proxies;
 mod slow;

@@ -19,6 +19,7 @@ mod servers;
 mod stores;
 mod tenants;
 mod throttle;
+mod vectors;
 mod views;
 mod whole_process;
 

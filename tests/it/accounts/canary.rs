@@ -10,7 +10,7 @@ use tests::Sandbox;
 use super::{admin, ask, bearing, channel, get, login, report, token};
 
 /// The bytes of every file below.
-fn everything(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+pub(crate) fn everything(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

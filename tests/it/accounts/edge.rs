@@ -61,7 +61,7 @@ async fn three_forms_are_taken_and_nothing_else() -> anyhow::Result<()> {
     .await
 }
 
-fn base64_of(text: &str) -> String {
+pub(crate) fn base64_of(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let chunk = |chunk: &[u8]| {
         let mut bits = [0; 3];

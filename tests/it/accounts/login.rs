@@ -30,12 +30,12 @@ pub(super) fn session(answer: &Answer) -> anyhow::Result<String> {
 }
 
 /// The secret of a link for an admin.
-pub(super) async fn bootstrap(weft: &Sandbox, arguments: &str) -> anyhow::Result<String> {
+pub(crate) async fn bootstrap(weft: &Sandbox, arguments: &str) -> anyhow::Result<String> {
     let made = admin(weft, &format!("bootstrap {arguments}")).await?;
     Ok(made["secret"].as_str().context("a secret")?.to_owned())
 }
 
-pub(super) async fn open(
+pub(crate) async fn open(
     address: &str,
     secret: &str,
     email: &str,

@@ -51,7 +51,7 @@ async fn ask_for_mail(weft: &Sandbox, email: &str) -> anyhow::Result<u16> {
 }
 
 /// The secret in the next mail, which is the one after so many, and who it went to.
-pub(super) async fn next_mail(server: &Server, after: usize) -> anyhow::Result<(String, String)> {
+pub(crate) async fn next_mail(server: &Server, after: usize) -> anyhow::Result<(String, String)> {
     let arrived = async {
         loop {
             let mails = server.mails().await?;

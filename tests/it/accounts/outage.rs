@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use proto::collection::v1 as collection;
+use proto::collection::v1::collection_service_client::CollectionServiceClient;
 use proto::query::v1 as query;
 use proto::query::v1::query_service_client::QueryServiceClient;
 use tests::{Sandbox, Topology};
@@ -56,9 +58,12 @@ async fn probes_go_on_while_users_is_dead() -> anyhow::Result<()> {
     let (posted, others) = tokio::join!(futures_util::future::try_join_all(load), others);
     others?;
     let posted: usize = posted?.into_iter().sum();
+    let kept = sequence(address, &boss).await?;
     println!(
-        "{posted} reports of {PROBES} probes were taken in {AWAY:?} without users, none refused"
+        "{posted} reports of {PROBES} probes were taken in {AWAY:?} without users, none refused; {kept} are kept"
     );
+    // One of each from before.
+    ensure!(kept == (posted + PROBES) as u64, "{kept} reports are kept");
 
     // Verdicts are no longer fresh now.
     let bearer = format!("Bearer {boss}");
@@ -77,5 +82,28 @@ async fn probes_go_on_while_users_is_dead() -> anyhow::Result<()> {
         .list_topologies(bearing(&late, query::ListTopologiesRequest::default())?)
         .await;
     ensure!(stranger.is_err_and(|status| status.code() == Code::Unavailable));
+
+    weft.restart_users().await?;
+    let back = Instant::now();
+    while report(&weft.address, &late, "{}").await? != 200 {
+        ensure!(
+            back.elapsed() < Duration::from_secs(30),
+            "users is back in vain"
+        );
+    }
+    println!(
+        "a stranger was let in {:?} after users came back",
+        back.elapsed()
+    );
+    ensure!(report(&weft.address, "nonsense", "{}").await? == 401);
     Ok(())
+}
+
+/// The number of the last report of the caller's organisation.
+async fn sequence(address: &str, secret: &str) -> anyhow::Result<u64> {
+    let mut client = CollectionServiceClient::new(channel(address)?);
+    let status = client
+        .get_status(bearing(secret, collection::GetStatusRequest {})?)
+        .await?;
+    Ok(status.into_inner().sequence)
 }

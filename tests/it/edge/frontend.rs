@@ -26,7 +26,7 @@ use super::tls::{certify, connector};
 use crate::accounts::{admin, token};
 
 /// nginx in a folder of its own. Stopped when this is dropped.
-struct Frontend {
+pub(crate) struct Frontend {
     dir: tempfile::TempDir,
     port: Port,
     trusted: CertificateDer<'static>,
@@ -35,7 +35,7 @@ struct Frontend {
 
 impl Frontend {
     /// In front of the edge at this address.
-    async fn start(edge: &str) -> anyhow::Result<Frontend> {
+    pub(crate) async fn start(edge: &str) -> anyhow::Result<Frontend> {
         let nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"];
         ensure!(
             nginx.iter().any(|path| Path::new(path).exists()),
@@ -86,12 +86,21 @@ impl Frontend {
         std::fs::read_to_string(self.dir.path().join("errors")).unwrap_or_default()
     }
 
+    /// Where it keeps and logs everything.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     fn answer(&self) -> PathBuf {
         self.dir.path().join("answer")
     }
 
     /// A connection from this address of this machine.
-    async fn connect(&self, from: &str, protocol: &str) -> anyhow::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(
+        &self,
+        from: &str,
+        protocol: &str,
+    ) -> anyhow::Result<TlsStream<TcpStream>> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(format!("{from}:0").parse()?)?;
         let stream = socket.connect(self.port.address().parse()?).await?;
