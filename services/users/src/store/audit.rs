@@ -286,7 +286,7 @@ impl Redacted {
         format!("{REDACTED}{}", hex(self.0))
     }
 
-    fn is_answered_for_by(self, link: &audit::Model) -> bool {
-        link.action == ERASE && link.detail.ends_with(&self.in_words())
+    fn is_answered_for_by(&self, link: &audit::Model) -> bool {
+        link.action == ERASE && link.detail.ends_with(&self.clone().in_words())
     }
 }
