@@ -129,7 +129,7 @@ pub(crate) struct Edge {
     #[arg(long, env = "WEFT_LISTEN", default_value = "127.0.0.1:4040")]
     pub(crate) listen: SocketAddr,
 
-    /// The private port: /metrics, /livez, /readyz
+    /// The private port, for services and operators alone: gRPC, /metrics, /livez, /readyz, /auth
     #[arg(long, env = "WEFT_ADMIN_LISTEN", default_value = "127.0.0.1:4041")]
     pub(crate) admin_listen: SocketAddr,
 

@@ -11,9 +11,13 @@ use super::{Operator, array, names, permission, present};
 #[derive(Debug, Subcommand)]
 pub(super) enum Member {
     /// List an organisation's members
-    List { org: String },
+    List {
+        /// The organisation
+        org: String,
+    },
     /// Make a person a member, with an account if there is none, or change what a member may do
     Set {
+        /// The organisation
         org: String,
         /// The person's e-mail address
         email: String,
@@ -26,6 +30,7 @@ pub(super) enum Member {
     },
     /// End a membership
     Remove {
+        /// The organisation
         org: String,
         /// The person's e-mail address
         email: String,

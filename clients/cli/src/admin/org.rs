@@ -25,12 +25,19 @@ pub(super) enum Org {
         deleted: bool,
     },
     /// Delete one; its id stays taken
-    Delete { id: String },
+    Delete {
+        /// The organisation
+        id: String,
+    },
     /// Take a deletion back
-    Restore { id: String },
+    Restore {
+        /// The organisation
+        id: String,
+    },
     /// Refuse one access, upload or both, until it is allowed again
     #[command(group(clap::ArgGroup::new("what").required(true).multiple(true)))]
     Refuse {
+        /// The organisation
         id: String,
         /// Reading and controlling
         #[arg(long, group = "what")]
@@ -43,7 +50,10 @@ pub(super) enum Org {
         reason: String,
     },
     /// Allow what was refused
-    Allow { id: String },
+    Allow {
+        /// The organisation
+        id: String,
+    },
 }
 
 pub(super) async fn run(command: Org, operator: &Operator) -> anyhow::Result<Shown> {

@@ -14,6 +14,7 @@ use super::{Operator, array, names, permission, present};
 pub(super) enum Token {
     /// Make one. Its secret is shown now and never again
     Create {
+        /// The organisation
         org: String,
         /// What it is for
         name: String,
@@ -28,9 +29,13 @@ pub(super) enum Token {
         email: Option<String>,
     },
     /// List those that work
-    List { org: String },
+    List {
+        /// The organisation
+        org: String,
+    },
     /// Make another that may do the same, and let the old one end a little later
     Rotate {
+        /// The organisation
         org: String,
         /// The token's id
         id: String,
@@ -40,6 +45,7 @@ pub(super) enum Token {
     },
     /// End one at once
     Revoke {
+        /// The organisation
         org: String,
         /// The token's id
         id: String,
