@@ -13,7 +13,7 @@ use tonic::Code;
 use super::{admin, bearing, channel, get, report, token};
 
 /// Longer than a verdict is fresh.
-const AWAY: Duration = Duration::from_secs(40);
+const AWAY: Duration = Duration::from_secs(60);
 const PROBES: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
